@@ -1,0 +1,1 @@
+"""The nouns of Dreamitate, with arrays in and arrays out. No ROS and no torch here."""

@@ -1,0 +1,170 @@
+"""Pinhole cameras, the stereo rig, and the paper's crop and resize, which reaches the intrinsics.
+
+Frames are OpenCV optical frames (x right, y down, z forward); pixel centres lie at integers. The reference frame of a
+rig is camera 1's.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import se3
+from .errors import DreamitateError, unknown
+from .paths import config_dir
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A calibrated camera.
+
+    width, height: pixels; K: (3, 3) intrinsics in pixels; distortion: (n,) in OpenCV's order, may be empty;
+    transform_camera_to_reference: (4, 4), metres.
+    """
+
+    width: int
+    height: int
+    K: Array
+    distortion: Array = field(default_factory=lambda: np.zeros(0))
+    transform_camera_to_reference: Array = field(default_factory=lambda: np.eye(4))
+
+    def project(self, points_reference: ArrayLike) -> tuple[Array, Array]:
+        """Return pixels (..., 2) and depths (...,) in metres of points (..., 3) in the reference frame."""
+        points = np.asarray(points_reference, float)
+        T = se3.inverse(self.transform_camera_to_reference)
+        local = points @ T[:3, :3].T + T[:3, 3]
+        depth = local[..., 2]
+        if self.distortion.size:
+            flat, _ = cv2.projectPoints(local.reshape(-1, 3), np.zeros(3), np.zeros(3), self.K, self.distortion)
+            return np.asarray(flat, float).reshape(*points.shape[:-1], 2), depth
+        image = local @ self.K.T
+        return image[..., :2] / image[..., 2:], depth
+
+    def rays(self, pixels: ArrayLike) -> tuple[Array, Array]:
+        """Return origins (..., 3) and unit directions (..., 3), in the reference frame, of pixels (..., 2)."""
+        pixels = np.asarray(pixels, float)
+        flat = np.ascontiguousarray(pixels.reshape(-1, 1, 2))
+        normal = cv2.undistortPoints(flat, self.K, self.distortion if self.distortion.size else None)[:, 0]
+        local = np.concatenate([normal, np.ones((len(normal), 1))], axis=1)
+        local /= np.linalg.norm(local, axis=1, keepdims=True)
+        direction = (local @ self.transform_camera_to_reference[:3, :3].T).reshape(*pixels.shape[:-1], 3)
+        return np.broadcast_to(self.transform_camera_to_reference[:3, 3], direction.shape), direction
+
+    def cropped_and_resized(self, width: int, height: int) -> "Camera":
+        """Return the camera of the picture that `crop_and_resize` makes of this camera's."""
+        left, top, crop_width, crop_height = _crop(self.width, self.height, width, height)
+        K = self.K.copy()
+        scale = np.array([width / crop_width, height / crop_height])
+        K[:2, 2] = (K[:2, 2] - (left, top) + 0.5) * scale - 0.5  # pixel centres are at integers
+        K[:2, :2] *= scale[:, None]
+        return replace(self, width=width, height=height, K=K)
+
+
+@dataclass(frozen=True)
+class StereoRig:
+    """Two calibrated cameras, and where the reference frame lies on the table, if that is known: (4, 4), metres."""
+
+    camera_1: Camera
+    camera_2: Camera
+    transform_reference_to_table: Array | None = None
+
+    @property
+    def cameras(self) -> tuple[Camera, Camera]:
+        """Both cameras, in order."""
+        return self.camera_1, self.camera_2
+
+    def cropped_and_resized(self, width: int, height: int) -> "StereoRig":
+        """Return the rig whose pictures `crop_and_resize` makes of this rig's."""
+        one, two = (camera.cropped_and_resized(width, height) for camera in self.cameras)
+        return replace(self, camera_1=one, camera_2=two)
+
+
+def crop_and_resize(image: Image, width: int, height: int) -> Image:
+    """Return the paper's picture: centre crop to the target's shape, then resize (paper section 4.1: 768x448)."""
+    left, top, crop_width, crop_height = _crop(image.shape[1], image.shape[0], width, height)
+    crop = image[top : top + crop_height, left : left + crop_width]
+    if crop.shape[:2] == (height, width):
+        return np.ascontiguousarray(crop)
+    shrinks = width < crop_width
+    resized = cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)
+
+
+def rig_from_json(data: dict[str, Any], source: str) -> StereoRig:
+    """Return the rig of a `cameras.json`. Raises DreamitateError that names the source and the entry that is wrong."""
+    try:
+        cameras = [_camera_from_json(data[name], f"{name} in {source}") for name in ("camera_1", "camera_2")]
+    except KeyError as missing:
+        raise DreamitateError(f"{source} lacks {missing}; see the clip folder in the README.") from None
+    table = data.get("transform_reference_to_table")
+    if table is not None:
+        table = se3.check_transform(table, f"transform_reference_to_table in {source}")
+    return StereoRig(cameras[0], cameras[1], table)
+
+
+def rig_to_json(rig: StereoRig) -> dict[str, Any]:
+    """Return the contents of `cameras.json` for a rig."""
+    data: dict[str, Any] = {"reference": "camera_1"}
+    for name, camera in zip(("camera_1", "camera_2"), rig.cameras, strict=True):
+        data[name] = {
+            "width": camera.width,
+            "height": camera.height,
+            "K": camera.K.tolist(),
+            "distortion": camera.distortion.tolist(),
+            "transform_camera_to_reference": camera.transform_camera_to_reference.tolist(),
+        }
+    if rig.transform_reference_to_table is not None:
+        data["transform_reference_to_table"] = rig.transform_reference_to_table.tolist()
+    return data
+
+
+def read_rig(path: Path) -> StereoRig:
+    """Return the rig in a `cameras.json` file. Raises DreamitateError where it is missing or wrong."""
+    try:
+        data = json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise DreamitateError(f"There is no camera file {path}.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DreamitateError(f"{path} is not JSON: {error}.") from None
+    return rig_from_json(data, str(path))
+
+
+def write_rig(path: Path, rig: StereoRig) -> None:
+    """Write `cameras.json`."""
+    Path(path).write_text(json.dumps(rig_to_json(rig), indent=1) + "\n")
+
+
+def load_rig(name: str) -> StereoRig:
+    """Return the rig `config/cameras/<name>.json`. Raises DreamitateError that lists the known ones."""
+    folder = config_dir() / "cameras"
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        raise unknown("camera rig", name, (file.stem for file in folder.glob("*.json")))
+    return read_rig(path)
+
+
+def _camera_from_json(data: dict[str, Any], source: str) -> Camera:
+    K, distortion = np.array(data["K"], float), np.array(data.get("distortion") or [], float)
+    if K.shape != (3, 3) or not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+        raise DreamitateError(
+            f"K of {source} must be a finite 3x3 matrix with positive focal lengths; it is {K.tolist()}."
+        )
+    if not np.isfinite(distortion).all():
+        raise DreamitateError(f"The distortion of {source} holds numbers that are not finite.")
+    transform = se3.check_transform(data["transform_camera_to_reference"], f"transform_camera_to_reference of {source}")
+    return Camera(int(data["width"]), int(data["height"]), K, distortion, transform)
+
+
+def _crop(width: int, height: int, target_width: int, target_height: int) -> tuple[int, int, int, int]:
+    """Return left, top, width, height of the centre crop that has the target's shape."""
+    crop_width, crop_height = int(height * target_width / target_height), height
+    if crop_width > width:
+        crop_width, crop_height = width, int(width * target_height / target_width)
+    return (width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height

@@ -1,0 +1,67 @@
+"""Tasks: what is to be done, with which tool, arm and cameras, from `config/tasks/<name>.yaml`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import DreamitateError, unknown
+from .paths import config_dir
+from .video import STEPS
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task. settings: the whole file, from which each stage reads its own section."""
+
+    name: str
+    description: str
+    robot: str
+    tools: list[str]
+    rig: str
+    clip_duration_s: float
+    settings: dict[str, Any]
+
+    @property
+    def fps(self) -> float:
+        """Time steps per second of the clip: the clip's length over its 12 steps."""
+        return STEPS / self.clip_duration_s
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return a stage's section of the file. Raises DreamitateError where it is missing."""
+        section = self.settings.get(name)
+        if not isinstance(section, dict):
+            raise DreamitateError(f"Task {self.name!r} lacks the section {name!r} in config/tasks/{self.name}.yaml.")
+        return section
+
+
+def task_names() -> list[str]:
+    """Return the names of the tasks in the configuration, sorted."""
+    return sorted(file.stem for file in _folder().glob("*.yaml"))
+
+
+def load_task(name: str) -> Task:
+    """Return the task of that name. Raises DreamitateError: unknown (with the known names) or unreadable."""
+    if name not in task_names():
+        raise unknown("task", name, task_names())
+    path = _folder() / f"{name}.yaml"
+    try:
+        settings = yaml.safe_load(path.read_text())
+        return Task(
+            name=name,
+            description=settings["description"],
+            robot=settings["robot"],
+            tools=list(settings["tools"]),
+            rig=settings["rig"],
+            clip_duration_s=float(settings["clip_duration_s"]),
+            settings=settings,
+        )
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise DreamitateError(f"{path} is not a task file: {error}") from None
+    except KeyError as missing:
+        raise DreamitateError(f"{path} lacks {missing}.") from None
+
+
+def _folder() -> Path:
+    return config_dir() / "tasks"

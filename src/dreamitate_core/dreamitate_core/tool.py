@@ -1,0 +1,84 @@
+"""Tools: known CAD meshes with a stated origin, tip and mount."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import trimesh
+import yaml
+from numpy.typing import NDArray
+
+from . import se3
+from .errors import DreamitateError, unknown
+from .paths import config_dir
+
+Array = NDArray[np.float64]
+
+UNITS_M = {"m": 1.0, "mm": 1e-3}
+LARGEST_M = 2.0
+"""A hand-held tool larger than this is a mesh in the wrong units."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool. mesh: in metres in the tool frame; transform_tool_to_flange: where the arm holds it; tip: (3,) metres."""
+
+    name: str
+    mesh: trimesh.Trimesh
+    mesh_path: Path
+    transform_tool_to_flange: Array
+    tip: Array
+    settings: dict[str, Any]
+
+
+def read_mesh(path: Path, units: str) -> trimesh.Trimesh:
+    """Return the mesh, in metres, with per-vertex colours where the file has any.
+
+    Raises DreamitateError for a missing, empty or unreadable file, unknown units, or a size that no tool has.
+    """
+    if units not in UNITS_M:
+        raise unknown("unit of length", units, UNITS_M)
+    if not Path(path).is_file():
+        raise DreamitateError(f"There is no mesh {path}.")
+    try:
+        mesh = cast(trimesh.Trimesh, trimesh.load(path, force="mesh", process=False))
+    except Exception as error:  # trimesh raises whatever its many readers raise
+        raise DreamitateError(f"The mesh {path} cannot be read: {error}.") from None
+    if len(mesh.faces) == 0 or not np.isfinite(mesh.vertices).all():
+        raise DreamitateError(f"The mesh {path} is empty or holds numbers that are not finite.")
+    mesh.apply_scale(UNITS_M[units])
+    size = float(mesh.extents.max())
+    if size > LARGEST_M:
+        raise DreamitateError(
+            f"The mesh {path} is {size:.3g} m large in units of {units!r}; at most {LARGEST_M} m is allowed."
+            " Is it in millimetres?"
+        )
+    if mesh.visual.kind == "texture":
+        mesh.visual = mesh.visual.to_color()
+    return mesh
+
+
+def load_tool(name: str) -> Tool:
+    """Return the tool `config/tools/<name>/tool.yaml`. Raises DreamitateError that lists the known ones."""
+    folder = config_dir() / "tools"
+    path = folder / name / "tool.yaml"
+    if not path.is_file():
+        raise unknown("tool", name, (file.parent.name for file in folder.glob("*/tool.yaml")))
+    return tool_from_settings(yaml.safe_load(path.read_text()), path.parent, str(path))
+
+
+def tool_from_settings(settings: dict[str, Any], folder: Path, source: str) -> Tool:
+    """Return the tool of an entry of `tool.yaml` or `tools.json`; mesh paths are relative to `folder`."""
+    if not isinstance(settings, dict) or not {"name", "mesh"} <= set(settings):
+        raise DreamitateError(f"A tool in {source} must have a name and a mesh; it has {settings}.")
+    mesh_path = Path(folder) / settings["mesh"]
+    mount = settings.get("transform_tool_to_flange", np.eye(4))
+    return Tool(
+        name=str(settings["name"]),
+        mesh=read_mesh(mesh_path, settings.get("units", "m")),
+        mesh_path=mesh_path,
+        transform_tool_to_flange=se3.check_transform(mount, f"transform_tool_to_flange in {source}"),
+        tip=np.array(settings.get("tip", (0.0, 0.0, 0.0)), float),
+        settings=settings,
+    )
