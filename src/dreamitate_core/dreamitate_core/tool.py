@@ -54,7 +54,7 @@ def read_mesh(path: Path, units: str) -> trimesh.Trimesh:
             f"The mesh {path} is {size:.3g} m large in units of {units!r}; at most {LARGEST_M} m is allowed."
             " Is it in millimetres?"
         )
-    if mesh.visual.kind == "texture":
+    if isinstance(mesh.visual, trimesh.visual.TextureVisuals):
         mesh.visual = mesh.visual.to_color()
     return mesh
 
