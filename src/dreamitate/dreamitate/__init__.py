@@ -1,0 +1,1 @@
+"""What a user starts: the `dreamitate` command, a rollout without ROS, its folder and its page."""

@@ -1,0 +1,1 @@
+"""One module per command: `DESCRIPTION`, `add_arguments(parser)`, `run(arguments) -> exit code`."""
