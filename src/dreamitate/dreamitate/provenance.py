@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    ["dreamitate", "numpy", "scipy", "opencv-python-headless", "torch", "diffusers", "mujoco", "numba", "pin", "coal", "toppra", "ros-rclpy"]
+    *("dreamitate", "numpy", "scipy", "opencv-python-headless", "torch", "diffusers", "mujoco", "numba"),
+    *("pin", "coal", "toppra", "ros-rclpy"),
 )
 
 

@@ -1,0 +1,352 @@
+"""The page of a rollout: one self-contained HTML file made of what its folder holds, and of nothing else.
+
+A folder that was left early, by a failure or a killed process, gives a page too; it says what is missing and why.
+"""
+
+import base64
+import html
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core.clip import Clip, read_clip, read_image, write_image
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.plan import Plan, read_plan
+from dreamitate_core.robot import Robot, load_robot
+from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks
+from dreamitate_core.video import read_mp4
+
+from .joint_figure import draw_joints
+from .path_figure import STATUS_COLOUR, ToolPaths, draw_path
+from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, read_json
+
+STAGE_LABELS = {"photos": "Look", "dream": "Dream", "track": "Track", "plan": "Plan", "execute": "Execute"}
+STAGE_FILES = {
+    "photos": "photo_1.png",
+    "dream": "dream.mp4",
+    "track": "tracked.mp4",
+    "plan": "plan.npz",
+    "execute": "motion.npz",
+}
+SETTING_CHIPS = ("seed", "generator", "tracker", "planner", "robot", "hardware")
+THUMBNAIL_WIDTH = 192
+_CONTROLS = 'onmouseenter="this.controls=true" onmouseleave="this.controls=false"'
+
+FILE_NOTES = {
+    "photo_1.png": "what camera 1 saw before",
+    "photo_2.png": "what camera 2 saw before",
+    "dream": "the dreamed clip: 25 frames, cameras, tools",
+    "dream.mp4": "the dreamed clip, both views",
+    "track.npz": "tool poses, covariances, scores, status",
+    "tracked.mp4": "the tracked tool drawn over the dream",
+    "strip.jpg": "all tracked frames in one picture",
+    "plan.npz": "planned joint positions, speeds, accelerations, tool poses",
+    "path_3d.png": "the tool's path over the table",
+    "joints.png": "the joints over time",
+    "motion.npz": "joint positions and tool poses as the arm moved",
+    "execution.mp4": "what both cameras saw meanwhile",
+    "timings.json": "seconds per stage",
+    "verdict.json": "how it ended, figures, settings, versions",
+    "rollout": "the bag (MCAP): ros2 bag play rollout",
+    "log": "what each process said",
+}
+
+
+def write_page(folder: Path) -> Path:
+    """Draw what can be drawn, write `index.html` into a rollout's folder, and return its path."""
+    record = read_json(folder / "verdict.json")
+    clip = _read(lambda: read_clip(folder / "dream"))
+    track = _read(lambda: next(iter(read_tracks(folder / "track.npz").values())))
+    plan = _read(lambda: read_plan(folder / "plan.npz"))
+    robot = _read(lambda: load_robot(str(record.get("settings", {}).get("robot"))))
+    moved = _read_motion(folder / "motion.npz")
+    _draw(folder, clip, track, plan, robot, moved)
+    sections = [
+        _header(record),
+        _banner(record),
+        _stages(folder, record),
+        _videos(folder, record),
+        _strip(folder, track, record),
+        _plots(folder, plan, record),
+        _timings(folder),
+        _repeat(record),
+        _files(folder),
+    ]
+    style = (Path(__file__).parent / "page.css").read_text()
+    title = html.escape(f"{_setting(record, 'task')}, seed {_setting(record, 'seed')}")
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title} - Dreamitate rollout</title><style>{style}</style></head>\n"
+        f"<body><main>{''.join(sections)}</main></body></html>\n"
+    )
+    path = folder / "index.html"
+    path.write_text(page)
+    return path
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    """Return what `read` gives, or None where the folder does not hold it or holds half of it."""
+    try:
+        return read()
+    except DreamitateError:
+        return None
+
+
+def _read_motion(path: Path) -> dict[str, NDArray[np.float64]] | None:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except (OSError, ValueError):
+        return None
+
+
+def _draw(
+    folder: Path,
+    clip: Clip | None,
+    track: ToolTrajectory | None,
+    plan: Plan | None,
+    robot: Robot | None,
+    moved: dict[str, NDArray[np.float64]] | None,
+) -> None:
+    """Write strip.jpg, path_3d.png and joints.png as far as there is something to draw."""
+    moved = moved or {}
+    if clip is not None:
+        _draw_strip(folder / "strip.jpg", clip, folder / "tracked.mp4")
+    if plan is not None:
+        joints = (moved["time_s"], moved["position"]) if moved else None
+        draw_joints(folder / "joints.png", plan, robot, joints)
+    to_table = clip.rig.transform_reference_to_table if clip is not None else None
+    if clip is not None and track is not None and (track.frame == "table" or to_table is not None):
+        tracked = track if to_table is None or track.frame == "table" else track.in_frame("table", to_table)
+        planned = plan.transform_tool_to_table if plan is not None else None
+        tool = next(tool for tool in clip.tools if tool.name == track.tool)
+        paths = ToolPaths(tool, tracked, planned, moved.get("transform_tool_to_table"), clip.background_1, clip.rig)
+        draw_path(folder / "path_3d.png", paths)
+
+
+def _draw_strip(path: Path, clip: Clip, tracked: Path) -> None:
+    """Write the 12 stereo pairs as one picture: camera 1 above camera 2; with the tracked tool where it is drawn."""
+    drawn = _read(lambda: read_mp4(tracked))
+    if drawn is not None and len(drawn) == 13:
+        half = drawn.shape[2] // 2
+        pairs = [(frame[:, :half], frame[:, half:]) for frame in drawn[1:]]
+    else:
+        pairs = [(pair[0], pair[1]) for pair in clip.video.pairs()]
+    height = round(THUMBNAIL_WIDTH * clip.video.height / clip.video.width)
+    size = (THUMBNAIL_WIDTH, height)
+    columns = [np.vstack([cv2.resize(view, size, interpolation=cv2.INTER_AREA) for view in pair]) for pair in pairs]
+    write_image(path, np.hstack(columns))
+
+
+def _header(record: dict[str, Any]) -> str:
+    chips = "".join(
+        f'<div class="chip"><span>{name}</span><b>{_setting(record, name)}</b></div>'
+        for name in SETTING_CHIPS
+        if name in record.get("settings", {})
+    )
+    started = html.escape(str(record.get("started", "")).replace("T", " ").replace("+00:00", " UTC"))
+    return (
+        f"<header><h1>{_setting(record, 'task')}<small>a Dreamitate rollout, {started}</small></h1></header>"
+        f'<div class="chips">{chips}</div>'
+    )
+
+
+def headline(record: dict[str, Any]) -> tuple[str, str]:
+    """Return the verdict's colour class and its line, from a `verdict.json`: the page and the terminal say the same."""
+    ended, success = record.get("ended"), record.get("success")
+    stage = record.get("failed_stage") or "the rollout"
+    if ended == COMPLETED and success:
+        return "good", "Task done"
+    if ended == COMPLETED and success is not None:
+        blame = record.get("blame")
+        return "warn", "Carried through; task not done" + (f" (to blame: {blame})" if blame else "")
+    if ended == COMPLETED:
+        return "warn", "Carried through; nobody judged the task"
+    if ended == CANCELED:
+        return "bad", f"Stopped on request during {stage}"
+    if ended == FAILED:
+        return "bad", f"Not carried through: {stage} failed"
+    return "bad", "Cut off before it ended"
+
+
+def _banner(record: dict[str, Any]) -> str:
+    colour, line = headline(record)
+    lines = [text for text in (record.get("text"), record.get("reason")) if text]
+    said = "".join(f"<p>{html.escape(str(text))}</p>" for text in lines)
+    figures = "".join(
+        f'<div class="figure"><b>{value}</b><span>{html.escape(name)}</span></div>'
+        for name, value in (_figure(*item) for item in record.get("figures", {}).items())
+    )
+    figures = f'<div class="figures">{figures}</div>' if figures else ""
+    return f'<section class="card banner {colour}"><strong>{html.escape(line)}</strong>{said}{figures}</section>'
+
+
+def _figure(name: str, value: float) -> tuple[str, str]:
+    """Return a figure's name in words and its value with its unit, which the name ends with."""
+    for suffix, factor, unit in (("_m", 1000.0, "mm"), ("_rad", 180.0 / np.pi, "deg"), ("_s", 1.0, "s")):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix).replace("_", " "), f"{factor * value:.1f} {unit}"
+    return name.replace("_", " "), f"{value:g}"
+
+
+def _stages(folder: Path, record: dict[str, Any]) -> str:
+    timings = read_json(folder / "timings.json")
+    cells = []
+    for stage, label in STAGE_LABELS.items():
+        there = (folder / STAGE_FILES[stage]).exists()
+        if record.get("failed_stage") == stage:
+            state, note = "failed", "failed"
+        elif record.get("blame") == stage:
+            state, note = "blamed", "ran; to blame"
+        elif there:
+            state, note = "done", "done"
+        else:
+            state, note = "", "not reached"
+        seconds = f", {timings[stage]:.1f} s" if stage in timings else ""
+        cells.append(f'<div class="stage {state}"><b>{label}</b><span>{note}{seconds}</span></div>')
+    return f'<div class="stages">{"".join(cells)}</div>'
+
+
+def _videos(folder: Path, record: dict[str, Any]) -> str:
+    photos = "".join(
+        _picture(folder / f"photo_{i}.png", f"the scene from camera {i}", jpeg=True)
+        for i in (1, 2)
+        if (folder / f"photo_{i}.png").is_file()
+    )
+    seen = f'<div class="pair">{photos}</div>' if photos else _missing("photos", record)
+    cards = [
+        _card("The scene", seen + _view_labels()),
+        _card("Dreamed", _video(folder / "dream.mp4", "dream", record)),
+        _card("Tracked", _video(folder / "tracked.mp4", "track", record)),
+        _card("Executed", _video(folder / "execution.mp4", "execute", record)),
+    ]
+    return f'<div class="two">{cards[0]}{cards[1]}</div><div class="two">{cards[2]}{cards[3]}</div>'
+
+
+def _strip(folder: Path, track: ToolTrajectory | None, record: dict[str, Any]) -> str:
+    if not (folder / "strip.jpg").is_file():
+        return _card("Frame by frame", _missing("dream", record))
+    content = f'<div class="strip">{_picture(folder / "strip.jpg", "12 stereo pairs")}'
+    if track is None:
+        return _card("Frame by frame", f"{content}</div>{_missing('track', record)}")
+    cells = "".join(
+        f'<div title="{Status(int(status)).name.lower()}, score {score:.2f}">'
+        f'<i style="--score:{score:.3f};--status:{STATUS_COLOUR[Status(int(status))]}"></i>{time_s:.2f} s</div>'
+        for status, score, time_s in zip(track.status, track.score, track.time_s, strict=True)
+    )
+    legend = "".join(
+        f'<span><i style="background:{colour}"></i>{status.name.lower().replace("_", " ")}</span>'
+        for status, colour in STATUS_COLOUR.items()
+    )
+    bars = f'<div class="quality">{cells}</div></div><div class="legend">tracker\'s score and status: {legend}</div>'
+    return _card("Frame by frame", content + bars)
+
+
+def _plots(folder: Path, plan: Plan | None, record: dict[str, Any]) -> str:
+    path, joints = folder / "path_3d.png", folder / "joints.png"
+    left = _picture(path, "the tool's path", "plot") if path.is_file() else _missing("track", record)
+    right = _picture(joints, "the joints", "plot") if joints.is_file() else _missing("plan", record)
+    notes = "" if plan is None else "".join(f"<p>{html.escape(note)}</p>" for note in plan.notes)
+    return _card("Path of the tool", left) + _card("Joints", right + notes)
+
+
+def _timings(folder: Path) -> str:
+    timings = read_json(folder / "timings.json")
+    longest = max(timings.values(), default=0.0) or 1.0
+    rows = "".join(
+        f'<span>{html.escape(stage)}</span><i style="width:{100 * seconds / longest:.1f}%"></i><b>{seconds:.2f} s</b>'
+        for stage, seconds in timings.items()
+    )
+    total = f"<span>together</span><span></span><b>{sum(timings.values()):.2f} s</b>"
+    return _card("Time per stage", f'<div class="bars">{rows}{total}</div>') if timings else ""
+
+
+def _repeat(record: dict[str, Any]) -> str:
+    """Say how to make this rollout again: the command, the settings, the versions."""
+    settings = record.get("settings", {})
+    known = ("task", "robot", "seed", "generator", "tracker", "planner", "hardware", "record")
+    command = "dreamitate rollout " + " ".join(f"{name}:={settings[name]}" for name in known if name in settings)
+    groups = {
+        "settings": settings,
+        "versions": {**record.get("versions", {}), "git revision": record.get("git_revision", "")},
+        "machine": record.get("machine", {}),
+    }
+    tables = "".join(f"<details><summary>{name}</summary>{_table(group)}</details>" for name, group in groups.items())
+    return _card("Make it again", f"<pre>{html.escape(command)}</pre>{tables}")
+
+
+def _files(folder: Path) -> str:
+    rows = []
+    for name, note in FILE_NOTES.items():
+        path = folder / name
+        if path.exists():
+            inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+            size = sum(file.stat().st_size for file in inside)
+            rows.append(
+                f'<tr><td><a href="{name}">{name}{"/" if path.is_dir() else ""}</a></td><td>{note}</td>'
+                f'<td class="size">{_bytes(size)}</td></tr>'
+            )
+    return _card("Files", f"<table>{''.join(rows)}</table>")
+
+
+def _missing(stage: str, record: dict[str, Any]) -> str:
+    """Return the box that stands where a stage's product would be, with the reason."""
+    failed = record.get("failed_stage")
+    order = ("photos", *STAGES)
+    if failed == stage:
+        why = f"{STAGE_LABELS[stage]} failed: {record.get('reason') or 'no reason was given'}"
+    elif failed in order and stage in order and order.index(failed) < order.index(stage):
+        why = f"Not reached: {STAGE_LABELS[failed].lower()} failed before."
+    elif record.get("ended") == CANCELED:
+        why = "Not reached: the rollout was stopped before."
+    elif record.get("ended") == COMPLETED:
+        why = "Not kept by this rollout."
+    else:
+        why = f"Missing: {record.get('reason') or 'the rollout was cut off before.'}"
+    return f'<div class="missing">{html.escape(why)}</div>'
+
+
+def _card(title: str, content: str) -> str:
+    return f'<section class="card"><h2>{title}</h2>{content}</section>'
+
+
+def _video(path: Path, stage: str, record: dict[str, Any]) -> str:
+    if not path.is_file():
+        return _missing(stage, record)
+    source = f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return f'<video src="{source}" autoplay loop muted playsinline {_CONTROLS}></video>{_view_labels()}'
+
+
+def _picture(path: Path, text: str, kind: str = "", jpeg: bool = False) -> str:
+    """Return a picture inside the page; large photos as JPEG."""
+    if jpeg:
+        image = cv2.imencode(".jpg", cv2.cvtColor(read_image(path), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+        data, form = image[1].tobytes(), "jpeg"
+    else:
+        data, form = path.read_bytes(), "jpeg" if path.suffix == ".jpg" else "png"
+    source = f"data:image/{form};base64,{base64.b64encode(data).decode()}"
+    return f'<img class="{kind}" src="{source}" alt="{html.escape(text)}">'
+
+
+def _view_labels() -> str:
+    return '<div class="views"><span>camera 1</span><span>camera 2</span></div>'
+
+
+def _table(rows: dict[str, Any]) -> str:
+    cells = (
+        f"<tr><td>{html.escape(str(name))}</td><td>{html.escape(str(value))}</td></tr>" for name, value in rows.items()
+    )
+    return f"<table>{''.join(cells)}</table>"
+
+
+def _setting(record: dict[str, Any], name: str) -> str:
+    return html.escape(str(record.get("settings", {}).get(name, "?")))
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{max(1, round(size / 2**10))} KiB"
