@@ -12,7 +12,7 @@ import trimesh
 
 HALF_WIDTH, HEIGHT, CHAMFER, ROW = 0.075, 0.032, 0.001, 0.0004
 FRONT_Y, SAGITTA = 0.0225, 0.025  # front edge at the tips, and how far its middle lies behind them
-BACK_Y, BACK_SAGITTA = -0.0225, 0.031  # back edge in the middle, and how far its tips lie in front of it
+BACK_Y, BACK_SAGITTA = -0.0225, 0.014  # back edge in the middle, and how far its tips lie in front of it
 STRIP = 0.3  # share of the top that each coloured edge covers
 HANDLE_RADIUS, HANDLE_FOOT_Y, LEAN, TOP = 0.013, -0.011, np.deg2rad(17.0), 0.2
 MAGENTA, GREEN, BLUE, BLACK = (235, 30, 165), (25, 190, 75), (25, 85, 240), (35, 35, 40)
