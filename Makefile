@@ -1,0 +1,34 @@
+# make rollout TASK=sweeping SEED=1   the whole loop: set-up (once), photos, dream, track, plan, motion, verdict
+# make test                           set-up (once), then style, types and all tests
+# make help                           what else there is
+
+PYTHON ?= python3
+TASK ?= sweeping
+SEED ?= 1
+arguments = $(foreach name,ROBOT GENERATOR TRACKER PLANNER,$(if $($(name)),$(shell echo $(name) | tr A-Z a-z):=$($(name))))
+
+.PHONY: help setup rollout test lint bench-tasks clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup:  ## make .venv: libraries, ROS's wheels, messages, our packages; does only what is missing
+	@$(PYTHON) scripts/set_up.py
+
+rollout: setup  ## one rollout: TASK=sweeping SEED=1 [ROBOT= GENERATOR= TRACKER= PLANNER=]
+	@.venv/bin/dreamitate rollout task:=$(TASK) seed:=$(SEED) $(arguments)
+
+lint: setup  ## style (ruff) and types (mypy)
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy src scripts test
+
+test: lint  ## lint, then all tests
+	@.venv/bin/python -m pytest
+
+bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
+	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)
+
+clean:  ## remove what set-up and builds left (.venv, build, install, log); runs/ stays
+	rm -rf .venv build install log .mypy_cache .ruff_cache
