@@ -1,0 +1,92 @@
+"""Many demonstrations: in memory one by one, or as clip folders by parallel processes that can be resumed."""
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from dreamitate_core.clip import Clip, write_clip
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.task import Task, load_task
+
+from .demonstrator import Demonstration
+from .scene import make_scene
+
+MOST_WAYS = 3
+"""A demonstration follows one of the scene's best ways, the best half of the time."""
+
+
+def demonstration(task: Task, seed: int, split: str, width: int, height: int) -> Clip | None:
+    """Return the demonstration of a seed, along one of the scene's ways; None where no way succeeds.
+
+    The clip's pictures are (height, width, 3). The same arguments give the same clip.
+    """
+    random = np.random.default_rng([seed, 49979687])
+    wanted = int(random.geometric(0.5)) - 1
+    person = Demonstration(make_scene(task, seed, split))
+    sweeps = list(islice(person.successes(), min(wanted + 1, MOST_WAYS)))
+    return person.film(sweeps[-1], width, height) if sweeps else None
+
+
+def iterate_demonstrations(
+    task: Task, seeds: Iterable[int], split: str, width: int, height: int
+) -> Iterator[tuple[int, Clip]]:
+    """Yield (seed, clip) for each seed whose scene can be solved, in this process."""
+    for seed in seeds:
+        clip = demonstration(task, seed, split, width, height)
+        if clip is not None:
+            yield seed, clip
+
+
+def write_demonstrations(
+    task: Task,
+    count: int,
+    seed: int,
+    out: Path,
+    width: int,
+    height: int,
+    workers: int = 0,
+    progress: Progress = quiet,
+    split: str = "train",
+) -> list[Path]:
+    """Write `count` clip folders `out/<task>-<seed>`, of consecutive seeds from `seed` on, and return them.
+
+    Folders that are there already are kept, so that an interrupted call goes on where it was. A scene that cannot be
+    solved is passed over, and the next seed takes its place. workers: processes, 0 for one per core.
+    Raises DreamitateError for a folder that was made with another size; Cancelled through `progress`.
+    """
+    if count < 1 or width < 16 or height < 16:
+        raise DreamitateError(f"Demonstrations: count {count} must be at least 1, size {width}x{height} at least 16x16.")
+    out.mkdir(parents=True, exist_ok=True)
+    jobs = ((task.name, next_seed, split, str(out), width, height) for next_seed in range(seed, seed + 2 * count + 10))
+    written: list[Path] = []
+    # A GL context does not survive a fork, so each worker starts afresh.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers or os.cpu_count() or 1) as pool, tqdm(total=count, unit="clip") as bar:
+        for path in pool.imap(_write_one, jobs):
+            if path is not None:
+                written.append(Path(path))
+                bar.update()
+                progress("demonstrate", len(written) / count)
+            if len(written) == count:
+                pool.terminate()
+                return written
+    raise DreamitateError(f"Only {len(written)} of {count} scenes from seed {seed} on could be solved.")
+
+
+def _write_one(job: tuple[str, int, str, str, int, int]) -> str | None:
+    """Write one folder, unless it is there. Takes and returns plain data, for it runs in another process."""
+    task_name, seed, split, out, width, height = job
+    folder = Path(out) / f"{task_name}-{seed:06d}"
+    if folder.is_dir():
+        return str(folder)
+    clip = demonstration(load_task(task_name), seed, split, width, height)
+    if clip is None:
+        return None
+    write_clip(folder, clip)
+    return str(folder)

@@ -1,0 +1,87 @@
+"""The objects that lie on the table, from `config/objects/<task>.yaml`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import yaml
+
+from dreamitate_core.errors import DreamitateError, unknown
+from dreamitate_core.paths import config_dir
+
+SPLITS = ("train", "test")
+SIZES = {"box": 3, "cylinder": 2, "ellipsoid": 3, "capsule": 2, "prism": 4}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A convex piece. size: metres, as `config/objects/sweeping.yaml` says (a prism's first number counts its sides);
+    base: (3,) metres, the middle of its base in the object's frame; colour: RGB 0..255."""
+
+    shape: str
+    size: tuple[float, ...]
+    base: tuple[float, float, float]
+    colour: tuple[int, int, int]
+
+    @property
+    def height(self) -> float:
+        """Metres."""
+        return self.size[0] if self.shape == "capsule" else self.size[-1]
+
+    @property
+    def radius(self) -> float:
+        """Metres from the part's own axis to its outermost point, seen from above."""
+        if self.shape == "box":
+            return float(np.hypot(self.size[0], self.size[1])) / 2.0
+        return max(self.size[1:3] if self.shape == "prism" else self.size[:2]) / 2.0 if self.shape != "cylinder" else (
+            self.size[0] / 2.0
+        )
+
+
+@dataclass(frozen=True)
+class ObjectKind:
+    """An object: convex parts of one rigid body whose frame has its origin on the table, z up."""
+
+    name: str
+    mass_kg: float
+    parts: tuple[Part, ...]
+
+    @property
+    def radius(self) -> float:
+        """Metres from the object's axis to its outermost point, seen from above."""
+        return max(part.radius + float(np.hypot(*part.base[:2])) for part in self.parts)
+
+    @property
+    def height(self) -> float:
+        """Metres."""
+        return max(part.base[2] + part.height for part in self.parts)
+
+
+def load_objects(task_name: str, role: str, split: str) -> list[ObjectKind]:
+    """Return the objects of a role ("particles") in a split. Raises DreamitateError naming the entry that is wrong."""
+    if split not in SPLITS:
+        raise unknown("split of objects", split, SPLITS)
+    path = config_dir() / "objects" / f"{task_name}.yaml"
+    if not path.is_file():
+        raise DreamitateError(f"There is no object list {path} for task {task_name!r}.")
+    try:
+        entries = yaml.safe_load(path.read_text())[role][split]
+        return [_kind(entry) for entry in entries]
+    except yaml.YAMLError as error:
+        raise DreamitateError(f"{path} is not YAML: {error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise DreamitateError(f"{path}, {role}, {split}: an entry is missing or wrong: {error}.") from None
+
+
+def _kind(entry: dict) -> ObjectKind:
+    return ObjectKind(entry["name"], float(entry["mass_g"]) * 1e-3, tuple(_part(entry["name"], p) for p in entry["parts"]))
+
+
+def _part(owner: str, entry: dict) -> Part:
+    shape, size = entry["shape"], [float(value) for value in entry["size_mm"]]
+    if shape not in SIZES:
+        raise unknown(f"shape of {owner}", shape, SIZES)
+    if len(size) != SIZES[shape] or min(size) <= 0.0:
+        raise DreamitateError(f"{owner}: a {shape} has {SIZES[shape]} positive sizes; these are {size}.")
+    metres = [size[0], *(np.array(size[1:]) * 1e-3)] if shape == "prism" else np.array(size) * 1e-3
+    base = np.array(entry.get("at_mm", (0.0, 0.0, 0.0)), float) * 1e-3
+    return Part(shape, tuple(map(float, metres)), tuple(map(float, base)), tuple(entry["colour"]))

@@ -1,0 +1,123 @@
+"""What lies on the table in one episode, and how it is lit. Each task registers how to make and judge its scenes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core.registry import Registry
+from dreamitate_core.task import Task
+
+from .judge import Verdict
+from .objects import ObjectKind
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An object on the table. role: what it is to the task ("particle"); x, y: metres, yaw: rad, in the table frame."""
+
+    kind: ObjectKind
+    role: str
+    x: float
+    y: float
+    yaw: float
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A flat printed star. x, y, radius: metres to its centre and its points; yaw: rad; colour: RGB 0..255."""
+
+    x: float
+    y: float
+    yaw: float
+    radius: float
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Light and cloth. light_direction: (3,) unit, the way the light travels; light_colour, ambient: RGB 0..1;
+    cloth_seed: of its wrinkles; cloth_grey: mean brightness 0..255; wrinkle: their contrast 0..255; sheen: 0..1."""
+
+    light_direction: tuple[float, float, float]
+    light_colour: tuple[float, float, float]
+    ambient: tuple[float, float, float]
+    cloth_seed: int
+    cloth_grey: float
+    cloth_tint: tuple[float, float, float]
+    wrinkle: float
+    sheen: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A scene: enough to rebuild everything about it. split: which objects it was made of."""
+
+    task: Task
+    seed: int
+    split: str
+    objects: tuple[Placed, ...]
+    marks: tuple[Mark, ...]
+    look: Look
+
+    def with_role(self, role: str) -> list[Placed]:
+        """Return the objects of that role, in order."""
+        return [placed for placed in self.objects if placed.role == role]
+
+
+@dataclass(frozen=True)
+class ToolMotion:
+    """How a tool moves. time_s: (N,) from the clip's t = 1 on; transform_tool_to_table: (N, 4, 4)."""
+
+    time_s: Array
+    transform_tool_to_table: Array
+    text: str
+
+
+@dataclass(frozen=True)
+class SceneKind:
+    """A task's own part of the simulator.
+
+    make(task, seed, split): a scene; ways(scene): the tool motions that may solve it, best first;
+    judge(scene, positions): the verdict for the objects' middles (n, 3), metres in the table frame;
+    is_exemplary(verdict): whether a demonstration that ended so is worth learning from.
+    """
+
+    make: Callable[[Task, int, str], Scene]
+    ways: Callable[[Scene], list[ToolMotion]]
+    judge: Callable[[Scene, Array], Verdict]
+    is_exemplary: Callable[[Verdict], bool]
+
+
+scene_kinds: Registry[SceneKind] = Registry("task scene")
+
+
+def make_scene(task: Task, seed: int, split: str) -> Scene:
+    """Return the scene of that seed, made of the objects of `split` ("train" or "test").
+
+    Raises DreamitateError for an unknown task or split, or an unreadable object list.
+    """
+    return scene_kinds.get(task.name).make(task, seed, split)
+
+
+def random_look(random: np.random.Generator) -> Look:
+    """Return a random light and a random black cloth."""
+    azimuth, elevation = random.uniform(0.0, 2.0 * np.pi), np.deg2rad(random.uniform(45.0, 80.0))
+    horizontal = np.cos(elevation)
+    warmth = random.uniform(-1.0, 1.0)
+    colour = np.array([1.0 + 0.08 * warmth, 1.0, 1.0 - 0.12 * warmth])
+    light = random.uniform(0.55, 0.8) * colour
+    ambient = random.uniform(0.4, 0.55) * colour
+    return Look(
+        light_direction=(horizontal * np.cos(azimuth), horizontal * np.sin(azimuth), -float(np.sin(elevation))),
+        light_colour=tuple(light),
+        ambient=tuple(ambient),
+        cloth_seed=int(random.integers(2**31)),
+        cloth_grey=random.uniform(16.0, 34.0),
+        cloth_tint=tuple(random.uniform(0.95, 1.05, 3)),
+        wrinkle=random.uniform(3.0, 10.0),
+        sheen=random.uniform(0.0, 0.25),
+    )
