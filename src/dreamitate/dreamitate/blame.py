@@ -1,0 +1,132 @@
+"""Which stage is to blame where all stages ran and the task was not done: found by trying, not by taste.
+
+The simulator lets a tool follow any path exactly, pushed by a hand that nothing stops. Going back along the pipeline,
+the first path that would have done the task clears everything before it:
+
+execute   the planned poses, followed exactly, do the task; so the arm's own motion is to blame.
+plan      they do not, but the tracked poses, set upright at the task's working height, do; so what the planner made of
+          them is to blame.
+track     the tracked poses do not, but the true poses of the clip do; so the tracker is to blame. Where the clip has no
+          truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
+          under 0.5.
+dream     everything else: what the dream shows does not do the task.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core import se3
+from dreamitate_core.clip import Clip
+from dreamitate_core.plan import Plan
+from dreamitate_core.tool import Tool
+from dreamitate_core.trajectory import Status, ToolTrajectory
+
+from .motion import Motion
+
+Array = NDArray[np.float64]
+
+LOW_SCORE = 0.5
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an episode left. scene: dreamitate_sim's; track: in the table frame."""
+
+    scene: Any
+    clip: Clip
+    track: ToolTrajectory
+    plan: Plan
+    motion: Motion
+
+
+def find(evidence: Evidence) -> tuple[str, str]:
+    """Return the stage to blame, and why, in one line."""
+    seen = _seen(evidence.track)
+    times = evidence.track.time_s[seen]
+    tracked = evidence.track.transform_tool_to_frame[seen]
+    waypoints = evidence.plan.waypoint_transform_tool_to_table
+    if _does_it(evidence, _stretched(times, len(waypoints)), waypoints):
+        return "execute", "the planned path, followed exactly, does the task; the arm's own motion did not"
+    upright = set_upright(tracked, evidence.scene.task.section("planning"))
+    if _does_it(evidence, times, upright):
+        return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
+    true = _true_poses(evidence)
+    if true is not None:
+        if _does_it(evidence, evidence.track.time_s, true):
+            return "track", "the true path of the tool does the task; the tracked one does not"
+        return "dream", "even the true path of the tool, followed exactly, does not do the task"
+    lost = int((evidence.track.status == Status.LOST).sum())
+    score = float(evidence.track.score[seen].mean())
+    if lost or score < LOW_SCORE:
+        return "track", f"the tracker was unsure: {lost} frames lost, mean score {score:.2f}"
+    return "dream", f"the dreamed path does not do the task; the tracker was sure of it (mean score {score:.2f})"
+
+
+def measure(evidence: Evidence) -> dict[str, float]:
+    """Return how far the tool was off from stage to stage, metres, mean over its outline and over time.
+
+    tracking_error_m: tracked against true poses, where the clip has truth; planning_change_m: planned against tracked
+    waypoints, along the table; following_error_m: as the arm moved against the plan at the same time.
+    """
+    tool = next(tool for tool in evidence.clip.tools if tool.name == evidence.track.tool)
+    figures = {}
+    seen = _seen(evidence.track)
+    tracked = evidence.track.transform_tool_to_frame[seen]
+    true = _true_poses(evidence)
+    if true is not None:
+        figures["tracking_error_m"] = _outline_distance(tool, tracked, true[seen])
+    waypoints = evidence.plan.waypoint_transform_tool_to_table
+    if len(waypoints) == len(tracked):
+        figures["planning_change_m"] = _outline_distance(tool, waypoints, tracked, axes=2)
+    plan, motion = evidence.plan, evidence.motion
+    nearest = np.clip(np.searchsorted(plan.time_s, motion.time_s), 0, len(plan.time_s) - 1)
+    planned = plan.transform_tool_to_table[nearest]
+    figures["following_error_m"] = _outline_distance(tool, motion.transform_tool_to_table, planned)
+    return figures
+
+
+def set_upright(poses: Array, limits: dict[str, Any]) -> Array:
+    """Return poses (N, 4, 4) turned upright, with their heading kept, at the task's working height above the table."""
+    forward = poses[:, :3, 1] * (1.0, 1.0, 0.0)
+    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    up = np.broadcast_to([0.0, 0.0, 1.0], forward.shape)
+    place = poses[:, :3, 3].copy()
+    place[:, 2] = np.clip(place[:, 2], limits["tip_height_lower_m"], limits["tip_height_upper_m"])
+    return se3.make_transform(np.stack([np.cross(forward, up), forward, up], axis=-1), place)
+
+
+def _does_it(evidence: Evidence, time_s: Array, poses: Array) -> bool:
+    """Whether a tool that follows the path exactly does the task, by physics."""
+    if len(poses) < 2:
+        return False
+    from dreamitate_sim.demonstrator import Demonstration
+    from dreamitate_sim.scene import ToolMotion
+
+    return Demonstration(evidence.scene).follow(ToolMotion(time_s - time_s[0], poses, "given")).verdict.success
+
+
+def _seen(track: ToolTrajectory) -> NDArray[np.bool_]:
+    return np.asarray(track.status != Status.NOT_VISIBLE)
+
+
+def _stretched(times: Array, count: int) -> Array:
+    """Return `count` times spread evenly over the given ones."""
+    return np.linspace(times[0], times[-1], count)
+
+
+def _true_poses(evidence: Evidence) -> Array | None:
+    """Return the clip's true transform_tool_to_table (12, 4, 4), None where it has no truth."""
+    truth, to_table = evidence.clip.truth, evidence.clip.rig.transform_reference_to_table
+    if truth is None or to_table is None or evidence.track.tool not in truth:
+        return None
+    return to_table @ truth[evidence.track.tool]
+
+
+def _outline_distance(tool: Tool, poses: Array, others: Array, axes: int = 3) -> float:
+    """Return the mean distance in metres between the tool's corners at two lists of poses (N, 4, 4)."""
+    corners = tool.mesh.bounding_box.vertices
+    offset = se3.transform_points(poses, corners) - se3.transform_points(others, corners)
+    return float(np.linalg.norm(offset[..., :axes], axis=-1).mean())

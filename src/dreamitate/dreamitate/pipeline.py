@@ -1,0 +1,221 @@
+"""One episode without ROS: the same stage functions that the nodes call, one after the other, in one process."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dreamitate_core.camera import Image, StereoRig, load_rig
+from dreamitate_core.clip import Clip, read_clip, write_clip
+from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.plan import Plan
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.robot import load_robot
+from dreamitate_core.task import load_task
+from dreamitate_core.tool import load_tool
+from dreamitate_core.trajectory import ToolTrajectory
+
+from . import blame
+from .motion import Motion, move
+from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
+
+
+@dataclass
+class EpisodeResult:
+    """What came of an episode.
+
+    failed_stage: "dream", "track", "plan" or "execute" where the task was not done, else None: the stage that refused,
+    or, where all stages ran, the one that `blame.find` holds responsible; "photos" where there was no scene to look at.
+    reason: why, in one line; figures: what was measured, SI units in the names; timings: seconds per stage.
+    """
+
+    success: bool
+    failed_stage: str | None = None
+    reason: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class StageFailed(Exception):  # noqa: N818 - carries a stage's error out of the episode
+    """A stage could not be carried through."""
+
+    def __init__(self, stage: str, reason: str) -> None:
+        super().__init__(reason)
+        self.stage, self.reason = stage, reason
+
+
+def run_episode(
+    task_name: str,
+    seed: int,
+    generator: str = "svd",
+    tracker: str = "region",
+    planner: str = "embedded",
+    folder: RunFolder | None = None,
+    model: Path | None = None,
+    progress: Progress = quiet,
+) -> EpisodeResult:
+    """Look, dream, track, plan, move and judge in the simulator, on the test split's scene of that seed.
+
+    generator, tracker, planner: names of backends; model: a trained model's folder, None for the task's own;
+    folder: keeps everything that was seen, dreamed, tracked, planned and done, where it is given.
+    A stage's failure is a result. Raises Cancelled through `progress`, and whatever is a defect.
+    """
+    episode = _Episode(task_name, seed, generator, tracker, planner, folder, model, progress)
+    ending = Ending(COMPLETED)
+    try:
+        result = episode.run()
+        ending.success, ending.text, ending.blame = result.success, episode.verdict_text, result.failed_stage
+        ending.reason = result.reason
+    except StageFailed as failure:
+        result = EpisodeResult(False, failure.stage, failure.reason)
+        ending.ended, ending.failed_stage, ending.reason = FAILED, failure.stage, failure.reason
+    except (Cancelled, KeyboardInterrupt):
+        ending.ended, ending.failed_stage, ending.reason = CANCELED, episode.stage, "stopped on request"
+        raise
+    except BaseException as defect:
+        ending.ended, ending.failed_stage, ending.reason = FAILED, episode.stage, f"{type(defect).__name__}: {defect}"
+        raise
+    finally:
+        if folder is not None:
+            folder.finish(ending)
+    result.timings = episode.timings
+    return result
+
+
+def track_on_table(tracks: dict[str, ToolTrajectory], tool: str, rig: StereoRig) -> ToolTrajectory:
+    """Return the tool's track in the table frame. Raises DreamitateError where it is not there or cannot be moved."""
+    if tool not in tracks:
+        raise DreamitateError(f"The tool {tool!r} is not among the tracked ones: {', '.join(sorted(tracks))}.")
+    track = tracks[tool]
+    if track.frame == "table":
+        return track
+    if rig.transform_reference_to_table is None:
+        raise DreamitateError("The cameras are not tied to the table: cameras.json lacks transform_reference_to_table.")
+    return track.in_frame("table", rig.transform_reference_to_table)
+
+
+class _Episode:
+    """The state of one episode while it runs."""
+
+    def __init__(
+        self,
+        task_name: str,
+        seed: int,
+        generator: str,
+        tracker: str,
+        planner: str,
+        folder: RunFolder | None,
+        model: Path | None,
+        progress: Progress,
+    ) -> None:
+        self.task = load_task(task_name)
+        self.robot, self.tool = load_robot(self.task.robot), load_tool(self.task.tools[0])
+        self.rig = load_rig(self.task.rig)
+        self.seed, self.generator, self.tracker, self.planner = seed, generator, tracker, planner
+        self.folder, self.model, self.progress = folder, model, progress
+        self.stage = "photos"
+        self.timings: dict[str, float] = {}
+        self.verdict_text = ""
+
+    def run(self) -> EpisodeResult:
+        """Run all stages. Raises StageFailed, Cancelled, and whatever is a defect."""
+        from dreamitate_sim.scene import make_scene
+        from dreamitate_sim.table_simulation import TableSimulation
+
+        with self._run_stage("photos"):
+            scene = make_scene(self.task, self.seed, "test")
+            simulation = TableSimulation(scene, self.robot, self.tool)
+            camera = self.rig.camera_1
+            photos = [simulation.render(index, camera.width, camera.height) for index in (1, 2)]
+            if self.folder is not None:
+                self.folder.add_photos(photos[0], photos[1])
+        with self._run_stage("dream"):
+            clip = self._dream(scene, photos)
+        with self._run_stage("track"):
+            track = self._track(clip)
+        with self._run_stage("plan"):
+            plan = self._plan(track, simulation)
+        with self._run_stage("execute"):
+            motion = self._execute(simulation, plan)
+        with self._run_stage("judge"):
+            verdict = simulation.judge()
+            self.verdict_text = verdict.text
+            evidence = blame.Evidence(scene, clip, track, plan, motion)
+            figures = {**verdict.figures, **blame.measure(evidence)}
+            result = EpisodeResult(verdict.success, figures=figures)
+            if not verdict.success:
+                result.failed_stage, result.reason = blame.find(evidence)
+        return result
+
+    @contextmanager
+    def _run_stage(self, stage: str) -> Iterator[None]:
+        """Time a stage, and turn its refusal into StageFailed."""
+        self.stage = stage
+        started_s = time.perf_counter()
+        self._say(stage, 0.0)
+        try:
+            yield
+        except DreamitateError as error:
+            raise StageFailed(stage, str(error)) from error
+        finally:
+            seconds = time.perf_counter() - started_s
+            self.timings[stage] = seconds
+            if self.folder is not None:
+                self.folder.add_timing(stage, seconds)
+        self._say(stage, 1.0)
+
+    def _say(self, _: str, fraction: float) -> None:
+        """The stage functions' progress: what they call themselves matters less than the stage they are in."""
+        self.progress(self.stage, fraction)
+
+    def _dream(self, scene: Any, photos: list[Image]) -> Clip:
+        from dreamitate_gen.registry import load_generator
+
+        with tempfile.TemporaryDirectory() as temporary:
+            replay = self._demonstrate(scene, Path(temporary) / "clip") if self.generator == "replay" else None
+            generator = load_generator(self.generator, self.task, self.model, replay)
+            clip = generator.dream(photos[0], photos[1], self.rig, self.seed, self._say)
+            if replay is not None and clip.truth is None:
+                clip.truth = read_clip(replay).truth
+        if self.folder is not None:
+            self.folder.add_dream(clip)
+        return clip
+
+    def _demonstrate(self, scene: Any, clip_folder: Path) -> Path:
+        """Write the demonstrator's clip of the scene at the size of the task's dreams."""
+        from dreamitate_sim.demonstrator import demonstrate
+
+        size = self.task.section("generator")
+        write_clip(clip_folder, demonstrate(scene, 0, int(size["width"]), int(size["height"]), self._say))
+        return clip_folder
+
+    def _track(self, clip: Clip) -> ToolTrajectory:
+        from dreamitate_track.overlay import draw_overlay
+        from dreamitate_track.track import track
+
+        tracks = track(clip, self.tracker, self._say)
+        if self.folder is not None:
+            self.folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+        return track_on_table(tracks, self.tool.name, clip.rig)
+
+    def _plan(self, track: ToolTrajectory, simulation: Any) -> Plan:
+        from dreamitate_exec.plan import plan
+
+        planned = plan(
+            track, self.task, self.robot, self.tool, simulation.joint_position, self.planner, progress=self._say
+        )
+        if self.folder is not None:
+            self.folder.add_plan(planned)
+        return planned
+
+    def _execute(self, simulation: Any, plan: Plan) -> Motion:
+        motion = move(simulation, plan, filmed=self.folder is not None, progress=self._say)
+        if self.folder is not None:
+            self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table)
+            self.folder.add_execution(motion.views, motion.views_fps)
+        if motion.problem:
+            raise DreamitateError(motion.problem)
+        return motion
