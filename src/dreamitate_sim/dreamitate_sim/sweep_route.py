@@ -54,6 +54,8 @@ def find_routes(particles: Array, star: Array, obstacles: Array, random: np.rand
         best: dict[int, Route] = {}
         for first in BENDS:
             for last in BENDS:
+                if first * last > 0.0:
+                    continue  # an S-shaped path, which no single obstacle calls for
                 route = _route(particles, index, star, float(first), float(last), gap, noise)
                 side = int(np.sign(round(first - last, 6)))
                 better = route is not None and (side not in best or route.cost < best[side].cost)

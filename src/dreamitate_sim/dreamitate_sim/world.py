@@ -42,10 +42,10 @@ def build_world(scene: Scene, rig: StereoRig) -> mujoco.MjSpec:
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1536, 896
-    spec.visual.quality.shadowsize, spec.visual.quality.offsamples = 512, 0
+    spec.visual.quality.shadowsize, spec.visual.quality.offsamples = 1024, 0
     spec.visual.quality.numquads, spec.visual.quality.numslices, spec.visual.quality.numstacks = 8, 16, 8
-    spec.visual.map.znear, spec.visual.map.zfar = 0.05, 5.0
-    spec.visual.map.shadowclip = 0.6
+    spec.visual.map.znear, spec.visual.map.zfar = 0.1, 3.0
+    spec.visual.map.shadowclip = 0.9
     spec.stat.extent, spec.stat.center = 1.0, np.zeros(3)
     _add_light(spec, scene.look)
     _add_table(spec, scene.look)
@@ -66,7 +66,7 @@ def _add_light(spec: mujoco.MjSpec, look: Look) -> None:
     spec.visual.headlight.ambient, spec.visual.headlight.diffuse = look.ambient, (0.0, 0.0, 0.0)
     spec.visual.headlight.specular = (0.0, 0.0, 0.0)
     direction = np.array(look.light_direction)
-    light = spec.worldbody.add_light(pos=-2.0 * direction, dir=direction)
+    light = spec.worldbody.add_light(pos=-1.2 * direction, dir=direction)
     light.type, light.castshadow = mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, True
     light.diffuse, light.specular = look.light_colour, (0.4, 0.4, 0.4)
     light.ambient = (0.0, 0.0, 0.0)
