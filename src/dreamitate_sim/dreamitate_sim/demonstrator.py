@@ -59,7 +59,7 @@ class Demonstration:
         motions = kind.ways(self.scene)
         for index, motion in enumerate(motions):
             progress("demonstrate", index / len(motions))
-            sweep = self._try(motion)
+            sweep = self.follow(motion)
             if kind.is_exemplary(sweep.verdict):
                 yield sweep
 
@@ -101,7 +101,7 @@ class Demonstration:
             truth={self.tool.name: se3.inverse(rig.transform_reference_to_table) @ sweep.truth},
         )
 
-    def _try(self, motion: ToolMotion) -> Sweep:
+    def follow(self, motion: ToolMotion) -> Sweep:
         """Push the real objects along the motion, which is imposed on the tool at every step."""
         model, data = self._model, self._data
         mujoco.mj_resetData(model, data)
