@@ -9,8 +9,8 @@ from .gl import mujoco
 from .world import ACTOR_GROUP, TOOL_BITS
 
 UNSEEN_GROUP = 3
-TOOL_FRICTION = (0.25, 0.003, 0.0002)
-"""Smooth plastic: what lies against it slides along its curve towards the middle."""
+TOOL_FRICTION = (0.5, 0.003, 0.0002)
+"""Sliding, torsional [m], rolling [m]: bristles, along which a bean does not slip easily."""
 
 
 def add_tool(spec: mujoco.MjSpec, body: mujoco.MjsBody, tool: Tool) -> None:

@@ -21,8 +21,8 @@ TIMESTEP_S = 0.004
 SCENE_GROUP, ACTOR_GROUP = 0, 2
 """Geometry groups: the bare scene, and what acts in it (hand, tool, arm), which a bare picture leaves out."""
 OBJECT_BITS, TOOL_BITS = 1, 2
-CLOTH_FRICTION = (0.7, 0.005, 0.0008)
-"""Sliding, torsional [m], rolling [m]: cloth gives way under a bean, which therefore does not roll far."""
+CLOTH_FRICTION = (0.7, 0.005, 0.002)
+"""Sliding, torsional [m], rolling [m]: soft cloth gives way under a bean, which therefore does not roll far."""
 TABLE_HALF_SIZE_M = (1.0, 0.75)
 OPENCV_TO_OPENGL = np.diag([1.0, -1.0, -1.0])
 
