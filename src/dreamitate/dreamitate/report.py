@@ -51,6 +51,7 @@ FILE_NOTES = {
     "execution.mp4": "what both cameras saw meanwhile",
     "timings.json": "seconds per stage",
     "verdict.json": "how it ended, figures, settings, versions",
+    "demonstration": "the clip that the generator `replay` showed",
     "rollout": "the bag (MCAP): ros2 bag play rollout",
     "log": "what each process said",
 }

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from dreamitate.commands.options import positive
 from dreamitate.run_folder import read_json, write_json
 from dreamitate_core.errors import DreamitateError
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--planner", default="embedded", help="the planner's name (default: embedded)")
     parser.add_argument("--model", type=Path, help="folder of a trained model (default: the task's under models/)")
     parser.add_argument("--seeds", required=True, type=read_seeds, help="of the scenes: 0-39, or 1000,1003,1010-1019")
-    parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1), help="processes (default 2)")
+    parser.add_argument("--workers", type=positive, default=2, help="processes (default 2)")
     parser.add_argument("--out", type=Path, help="folder of the results (default: runs/bench/<task>_<generator>)")
 
 
@@ -45,8 +46,9 @@ def run(options: argparse.Namespace) -> int:
     todo = [seed for seed in options.seeds if seed not in results]
     if results:
         print(f"{len(results)} of {len(options.seeds)} seeds are done already in {out}", flush=True)
-    for seed, result in _run_all(todo, settings, out, max(1, options.workers)):
+    for seed, result in run_all(todo, settings, options.workers):
         results[seed] = result
+        write_json(out / f"{seed}.json", {"settings": settings, "result": result})
         state = "ok" if result["success"] else f"failed at {result['failed_stage']}: {result['reason']}"
         print(f"[{len(results)}/{len(options.seeds)}] seed {seed}: {state}", flush=True)
     ordered = {seed: results[seed] for seed in options.seeds}
@@ -167,10 +169,8 @@ def _valid(out: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any] | N
     return data["result"] if data.get("settings") == settings and "result" in data else None
 
 
-def _run_all(
-    seeds: list[int], settings: dict[str, Any], out: Path, workers: int
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Run the seeds in processes of their own and yield (seed, result), each kept on disk as soon as it is there."""
+def run_all(seeds: list[int], settings: dict[str, Any], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Run the seeds in processes of their own and yield (seed, result) as they come."""
     if not seeds:
         return
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
@@ -179,9 +179,7 @@ def _run_all(
         futures = {pool.submit(run_seed, settings, seed): seed for seed in seeds}
         try:
             for future in as_completed(futures):
-                seed, result = futures[future], future.result()
-                write_json(out / f"{seed}.json", {"settings": settings, "result": result})
-                yield seed, result
+                yield futures[future], future.result()
         except BrokenProcessPool:
             raise DreamitateError(
                 "A worker process died (out of memory?). Run the same command again to go on."

@@ -2,11 +2,17 @@
 
 import argparse
 
+from dreamitate_core.errors import DreamitateError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per measurement."""
-    from dreamitate_bench import tasks
-
+    try:
+        from dreamitate_bench import tasks
+    except ModuleNotFoundError as missing:
+        raise DreamitateError(
+            f"The measurements need {missing.name}. Run `make setup`, or build the workspace."
+        ) from None
     benches = parser.add_subparsers(title="measurements", metavar="WHAT", required=True)
     command = benches.add_parser("tasks", help=tasks.DESCRIPTION, description=tasks.DESCRIPTION)
     tasks.add_arguments(command)
