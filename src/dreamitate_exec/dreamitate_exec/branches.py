@@ -1,0 +1,154 @@
+"""All ways for the joints to follow a whole tool path, the most promising first."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core import se3
+from dreamitate_core.robot import Robot
+
+from .chain import Chain, about_axis
+from .inverse import Inverse
+from .refusal import PlanRefused, Reason
+
+Array = NDArray[np.float64]
+
+LIMIT_MARGIN_RAD = 0.02
+DEXTERITY_LOWER = 0.03
+"""Smallest singular value (see Chain.dexterity) that is not called singular: 0.1 m/s then takes at most 6.7 rad/s."""
+COARSE_STATIONS = 12
+
+
+@dataclass(frozen=True)
+class Stations:
+    """A tool path in steps: approach, tracked part, retreat.
+
+    transform_tool_to_base: (N, 4, 4); progress: (N,) 0 at the tracked part's start to 1 at its end; time_s: (N,) in
+    the clip; waypoint: (N,) the nearest tracked pose.
+    """
+
+    transform_tool_to_base: Array
+    progress: Array
+    time_s: Array
+    waypoint: NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is free, linear in progress: the redundant joint, and the turn about the tool's own axis, in radians."""
+
+    joint: float
+    joint_slope: float
+    turn: float
+    turn_slope: float
+
+
+class Arm:
+    """An arm with its tool: all joint paths for given tool paths."""
+
+    def __init__(
+        self, robot: Robot, chain: Chain, inverse: Inverse, mount: Array, tip: Array, free_axis: Array | None
+    ) -> None:
+        self.robot, self.chain, self.inverse = robot, chain, inverse
+        self._mount, self._tip, self._free_axis = mount, tip, free_axis
+        self.profiles = _profiles(inverse.redundant, free_axis is not None)
+
+    def flange(self, stations: Stations, profile: Profile, kept: NDArray[np.intp]) -> Array:
+        """Return transform_flange_to_base (n, 4, 4) at the kept stations, turned about the tool's axis as profiled."""
+        poses = stations.transform_tool_to_base[kept]
+        if self._free_axis is not None:
+            angle = profile.turn + profile.turn_slope * (stations.progress[kept] - 0.5)
+            poses = poses @ about_axis(self._free_axis, self._tip, angle)
+        return poses @ se3.inverse(self._mount)
+
+    def joint(self, stations: Stations, profile: Profile, kept: NDArray[np.intp]) -> Array:
+        """Return the redundant joint (n,) at the kept stations."""
+        return profile.joint + profile.joint_slope * (stations.progress[kept] - 0.5)
+
+    def follow(self, stations: Stations, profile: Profile, branch: int, near: Array) -> Array:
+        """Return the joint positions (N, dof) at all stations, without turns of 2 pi, the first nearest to `near`."""
+        every = np.arange(len(stations.progress))
+        flange = self.flange(stations, profile, every)
+        q = np.unwrap(self.inverse.solve(flange, self.joint(stations, profile, every))[:, branch], axis=0)
+        return q + 2 * np.pi * self._turns(q[None], near)[0][0]
+
+    def ranked(self, stations: Stations, start: Array) -> list[tuple[Profile, int]]:
+        """Return (profile, branch) pairs by their cost. Raises PlanRefused where none reaches the whole path."""
+        kept = np.unique(np.linspace(0, len(stations.progress) - 1, COARSE_STATIONS).astype(int))
+        flange = np.concatenate([self.flange(stations, profile, kept) for profile in self.profiles])
+        free = np.concatenate([self.joint(stations, profile, kept) for profile in self.profiles])
+        q = self.inverse.solve(flange, free).reshape(len(self.profiles), len(kept), self.inverse.branches, -1)
+        q = np.moveaxis(q, 2, 1)
+        ways = q.reshape(-1, *q.shape[2:])  # (profiles * branches, stations, dof)
+        whole = self._reaching(ways, stations, kept)
+        q = np.unwrap(ways[whole], axis=1)
+        turns, excess = self._turns(q, start)
+        inside = excess.max(axis=1) <= 0
+        if not inside.any():
+            self._refuse_limits(q + 2 * np.pi * turns[:, None], excess, stations, kept)
+        q = q[inside] + 2 * np.pi * turns[inside][:, None]
+        cost = self._cost(q, stations, kept, start)
+        order = np.argsort(cost, kind="stable")
+        numbers = np.flatnonzero(whole)[inside][order]
+        return [(self.profiles[n // self.inverse.branches], int(n % self.inverse.branches)) for n in numbers]
+
+    def _reaching(self, q: Array, stations: Stations, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
+        reached = np.isfinite(q[..., 0])
+        whole = reached.all(axis=1)
+        if not whole.any():
+            furthest = np.where(reached, 1, 0).cumprod(axis=1).sum(axis=1).max()  # stations before the first that fails
+            at = int(kept[furthest])
+            needed, limit = self.inverse.reach(self.flange(stations, self.profiles[0], np.array([at])))
+            far = f"the arm must span {needed[0]:.3f} m; it spans {limit:.3f} m"
+            direction = f"no joint angles give the tool this direction (span {needed[0]:.3f} m of {limit:.3f} m)"
+            near = "the wrist would have to be inside the shoulder"
+            text = near if not np.isfinite(needed[0]) else far if needed[0] > limit else direction
+            raise PlanRefused(Reason.OUT_OF_REACH, f"{text}.", int(stations.waypoint[at]), float(needed[0]), limit)
+        return np.asarray(whole)
+
+    def _turns(self, q: Array, near: Array) -> tuple[Array, Array]:
+        """Return whole turns (n, dof) that bring paths (n, N, dof) near a position, and how much is over, rad."""
+        lower, upper = self.robot.position_lower + LIMIT_MARGIN_RAD, self.robot.position_upper - LIMIT_MARGIN_RAD
+        smallest, largest = q.min(axis=1), q.max(axis=1)
+        fewest = np.ceil((lower - smallest) / (2 * np.pi))
+        most = np.floor((upper - largest) / (2 * np.pi))
+        wanted = np.round((near - q[:, 0]) / (2 * np.pi))
+        turns = np.where(fewest <= most, np.clip(wanted, fewest, most), wanted)
+        moved = 2 * np.pi * turns
+        return turns, np.maximum(lower - smallest - moved, largest + moved - upper)
+
+    def _refuse_limits(self, q: Array, excess: Array, stations: Stations, kept: NDArray[np.intp]) -> None:
+        best = int(np.argmin(excess.max(axis=1)))
+        joint = int(np.argmax(excess[best]))
+        name, lower, upper = (
+            of[joint] for of in (self.robot.joint_names, self.robot.position_lower, self.robot.position_upper)
+        )
+        at = int(np.argmax(np.maximum(lower - q[best, :, joint], q[best, :, joint] - upper)))
+        value = float(q[best, at, joint])
+        limit = float(upper if value > 0.5 * (lower + upper) else lower)
+        text = f"in the best of {len(q)} ways {name} must be at {value:.2f} rad; its limit is {limit:.2f} rad."
+        raise PlanRefused(Reason.JOINT_LIMIT, text, int(stations.waypoint[kept[at]]), value, limit)
+
+    def _cost(self, q: Array, stations: Stations, kept: NDArray[np.intp], start: Array) -> Array:
+        """Return costs (n,) in seconds: way there and back, haste on the path, nearness to joint limits."""
+        robot = self.robot
+        away = np.abs(q[:, 0] - start) / robot.velocity_limit
+        back = np.abs(q[:, -1] - robot.home) / robot.velocity_limit
+        step = np.diff(stations.time_s[kept])
+        moving = step > 0
+        haste = np.abs(np.diff(q, axis=1)[:, moving]) / step[moving][:, None] / robot.velocity_limit
+        room = np.minimum(q.min(axis=1) - robot.position_lower, robot.position_upper - q.max(axis=1)).min(axis=1)
+        return away.max(axis=1) + back.max(axis=1) + 3.0 * haste.max(axis=(1, 2)) + 0.02 / room
+
+
+def _profiles(redundant: bool, turns: bool) -> list[Profile]:
+    joints: list[tuple[float, float]] = [(0.0, 0.0)]
+    spins: list[tuple[float, float]] = [(0.0, 0.0)]
+    if redundant:
+        joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), [0.0] if turns else [0.0, -0.6, 0.6, -1.2, 1.2]))
+    if turns:
+        angles = np.linspace(-np.pi, np.pi, 12, endpoint=False)
+        spins = list(itertools.product(angles, [0.0] if redundant else [0.0, -0.8, 0.8]))
+    return [Profile(*joint, *spin) for joint in joints for spin in spins]

@@ -1,0 +1,51 @@
+"""Why a plan is refused: a code for programs, and a line with the waypoint, the number and the limit for people."""
+
+from enum import Enum
+
+from dreamitate_core.errors import DreamitateError
+
+
+class Reason(str, Enum):
+    """The reasons, in the order in which they are looked for."""
+
+    WRONG_FRAME = "wrong_frame"
+    TOO_FEW_POSES = "too_few_poses"
+    NOT_FINITE = "not_finite"
+    TIME_NOT_INCREASING = "time_not_increasing"
+    START_STATE = "start_state"
+    LOST_TRACK = "lost_track"
+    LOW_SCORE = "low_score"
+    TOOL_JUMP = "tool_jump"
+    TILT = "tilt"
+    TIP_HEIGHT = "tip_height"
+    OUTSIDE_WORKSPACE = "outside_workspace"
+    OUT_OF_REACH = "out_of_reach"
+    JOINT_LIMIT = "joint_limit"
+    SINGULAR = "singular"
+    JOINT_JUMP = "joint_jump"
+    COLLISION = "collision"
+    NO_FREE_PATH = "no_free_path"
+    TOO_SLOW = "too_slow"
+
+
+class PlanRefused(DreamitateError):  # noqa: N818 - the contract's name: an answer, not a fault
+    """No safe motion follows the track.
+
+    reason: a value of Reason, as text; waypoint: the index of the tracked pose at fault, where there is one;
+    number, limit: what was measured and what is allowed, in the unit that the text says.
+    """
+
+    def __init__(
+        self,
+        reason: Reason,
+        text: str,
+        waypoint: int | None = None,
+        number: float | None = None,
+        limit: float | None = None,
+    ) -> None:
+        where = "" if waypoint is None else f"waypoint {waypoint}: "
+        super().__init__(f"Plan refused ({reason.value}): {where}{text}")
+        self.reason = reason.value
+        self.waypoint = waypoint
+        self.number = number
+        self.limit = limit
