@@ -28,6 +28,7 @@ REQUIREMENTS = [ROOT / "requirements.txt", ROOT / "constraints.txt"]
 MESSAGES = ["src/without_ros/tf2_msgs", "src/without_ros/control_msgs", "src/dreamitate_msgs"]
 PYTHONS = ((3, 11), (3, 13))
 """The oldest and the newest Python that all pinned libraries have wheels for."""
+SIGN_OF_LIFE_S = 15.0
 CUDA_PACKAGES = ("cuda-bindings", "cuda-toolkit", "nvidia-cublas", "nvidia-cudnn-cu13", "nvidia-nccl-cu13", "triton")
 
 sys.path.insert(0, str(ROOT / "src" / "dreamitate_core"))
@@ -94,15 +95,20 @@ def set_up() -> None:
 
 
 def missing_steps() -> list[Step]:
-    """Return the steps that are not done; all of them where .venv is not this repository's."""
+    """Return the steps that are not done; all of them where .venv must be made anew."""
+    steps = all_steps()
+    return [step for step in steps if not step.is_done()] if steps[0].is_done() else steps
+
+
+def all_steps() -> list[Step]:
+    """Return the steps in order."""
     venv = Step("venv", f"Make .venv with Python {python_version()}", f"{ROOT} {python_version()}", make_venv)
-    steps = [
+    return [
         venv,
         Step("libraries", "Install the pinned libraries of requirements.txt", key_of(REQUIREMENTS), install_libraries),
         *(message_step(ROOT / place) for place in MESSAGES),
         packages_step(),
     ]
-    return steps if not venv.is_done() else [step for step in steps if not step.is_done()]
 
 
 def message_step(package: Path) -> Step:
@@ -203,19 +209,19 @@ def pip(words: list[str], log: Path) -> None:
     command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar=off", *words]
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    began = shown = time.monotonic()
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            file.write(line)
-            if time.monotonic() - shown >= 10:
-                shown = time.monotonic()
-                print(f"      {shown - began:4.0f} s: {line.strip()[:100]}", flush=True)
-    if process.wait() != 0:
-        errors = [line.strip() for line in log.read_text().splitlines() if "error" in line.lower()]
+    began = time.monotonic()
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, env=environment, stdout=file, stderr=file, close_fds=False) as process,
+    ):
+        while process.poll() is None:
+            try:
+                process.wait(SIGN_OF_LIFE_S)
+            except subprocess.TimeoutExpired:
+                last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+                print(f"      {time.monotonic() - began:4.0f} s: {last.strip()[:100]}", flush=True)
+    if process.returncode != 0:
+        errors = [line.strip() for line in log.read_text(errors="replace").splitlines() if "error" in line.lower()]
         raise SetUpError(f"pip failed: {errors[-1] if errors else 'see its log'} (all of it: {log.relative_to(ROOT)})")
 
 
@@ -230,8 +236,12 @@ def key_of(files: list[Path]) -> str:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Hold this file's lock, which the system frees however this process ends; wait where another has it."""
+    """Hold this file's lock; wait where another process has it.
+
+    The system frees it once this process and a pip that outlives it (they share the open file) have ended.
+    """
     with Path(__file__).open() as file:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
