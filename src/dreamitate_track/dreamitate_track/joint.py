@@ -1,0 +1,158 @@
+"""All frames and both views in one Gauss-Newton system, with a motion prior and the views' disagreement as nuisance.
+
+Unknowns: one twist per frame, and per view a shift of all its pictures (the
+generator's systematic disagreement) and how much blur lets its silhouettes grow.
+A further shift per frame and view (its random disagreement) is marginalised in each view's own system.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from dreamitate_core import se3
+from dreamitate_core.progress import Progress
+from numpy.typing import NDArray
+
+from .detect import Eyes
+from .lines import view_system
+from .pose import multiplied
+
+Array = NDArray[np.float64]
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How tools move and how generated views disagree, as standard deviations.
+
+    acceleration_m, acceleration_rad: change of the step from frame to frame; shift_px: of one picture and bias_px: of
+    one view's pictures together; growth_px: of one view's silhouettes by blur; in pixels at 768 wide.
+    """
+
+    acceleration_m: float = 0.006
+    acceleration_rad: float = 0.07
+    shift_px: float = 0.7
+    bias_px: float = 0.5
+    growth_px: float = 1.2
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted path. poses: (12, 4, 4) body to reference; nuisance: (2, 3) shift and growth of each view's pictures, pixels
+    at 768 wide;
+    covariance: (12, 6, 6) of the twist in the body frame; weight: (12, 2) sum of the contour lines' weights."""
+
+    poses: Array
+    nuisance: Array
+    covariance: Array
+    weight: Array
+
+
+def fit(
+    eyes: Eyes,
+    maps: Maps,
+    start: Fit,
+    prior: Prior,
+    reach: int,
+    step: float,
+    sharpness: float,
+    iterations: int,
+    seen: NDArray[np.bool_],
+    progress: Progress,
+) -> Fit:
+    """Return the path after Gauss-Newton on maps (12, 2, L + 1, h, w); frames with seen (12,) false follow the prior."""
+    poses, nuisance = start.poses.copy(), start.nuisance.copy()
+    px = maps.shape[-1] / 768.0
+    frames = len(poses)
+    size = 6 * frames + 6
+    covariance, weight = start.covariance, start.weight
+    for iteration in range(iterations):
+        progress("fitting the path", iteration / iterations)
+        A, b, weight = _lines(eyes, maps, poses, nuisance * px, prior, px, reach, step, sharpness, seen)
+        _add_motion(A, b, poses, prior)
+        for view in range(2):
+            for kind, sigma in enumerate((prior.bias_px, prior.bias_px, prior.growth_px)):
+                k = 6 * frames + 3 * view + kind
+                information = 1.0 / (sigma * px) ** 2
+                A[k, k] += information
+                b[k] -= information * nuisance[view, kind] * px
+        damping = np.tile([1 / 0.1**2] * 3 + [1 / 0.6**2] * 3, frames)
+        damped = A.copy()
+        damped[np.arange(size - 6), np.arange(size - 6)] += damping
+        change = np.linalg.solve(damped, b)
+        twists = change[:-6].reshape(frames, 6)
+        angle = np.linalg.norm(twists[:, 3:], axis=1, keepdims=True)
+        length = np.linalg.norm(twists[:, :3], axis=1, keepdims=True)
+        twists *= np.minimum(1.0, np.minimum(0.35 / np.maximum(angle, 1e-9), 0.06 / np.maximum(length, 1e-9)))
+        poses = poses @ se3.exp(twists)
+        nuisance = nuisance + change[-6:].reshape(2, 3) / px
+        if np.abs(twists[:, :3]).max() < 5e-5 and np.abs(twists[:, 3:]).max() < 5e-4:
+            break
+    inverse = np.linalg.inv(A + 1e-6 * np.eye(size))
+    covariance = np.stack([inverse[6 * t : 6 * t + 6, 6 * t : 6 * t + 6] for t in range(frames)])
+    return Fit(poses, nuisance, covariance, weight)
+
+
+def _lines(
+    eyes: Eyes,
+    maps: Maps,
+    poses: Array,
+    nuisance: Array,
+    prior: Prior,
+    px: float,
+    reach: int,
+    step: float,
+    sharpness: float,
+    seen: NDArray[np.bool_],
+) -> tuple[Array, Array, Array]:
+    """Return the system (A, b) of all contour lines, and the lines' weights (12, 2)."""
+    frames = len(poses)
+    size = 6 * frames + 6
+    A, b, weight = np.zeros((size, size)), np.zeros(size), np.zeros((frames, 2))
+    H, g = np.empty((9, 9)), np.empty(9)
+    loose = np.eye(2) / (prior.shift_px * px) ** 2
+    for t in np.flatnonzero(seen):
+        for view in range(2):
+            intrinsics = eyes.intrinsics[view].copy()
+            intrinsics[2:] += nuisance[view, :2]
+            weight[t, view] = view_system(
+                *eyes.body,
+                multiplied(eyes.reference_to_cameras[view], poses[t]),
+                intrinsics,
+                maps[t, view],
+                reach,
+                step,
+                sharpness,
+                nuisance[view, 2],
+                *eyes.buffers,
+                H,
+                g,
+            )
+            if weight[t, view] <= 0:
+                continue
+            gain = H[:, 6:8] @ np.linalg.inv(H[6:8, 6:8] + loose)
+            reduced, vector = H - gain @ H[6:8, :], g - gain @ g[6:8]
+            index = np.r_[6 * t : 6 * t + 6, 6 * frames + 3 * view : 6 * frames + 3 * view + 3]
+            A[np.ix_(index, index)] += reduced
+            b[index] += vector
+    return A, b, weight
+
+
+def _add_motion(A: Array, b: Array, poses: Array, prior: Prior) -> None:
+    """Add the prior: steps from frame to frame change little, in translation and rotation (heavy-tailed)."""
+    frames = len(poses)
+    steps = np.diff(poses[:, :3, 3], axis=0)
+    turns = se3.log(_rotations(poses[1:, :3, :3] @ np.swapaxes(poses[:-1, :3, :3], 1, 2)))[:, 3:]
+    for kind, (sigma, rates) in enumerate(((prior.acceleration_m, steps), (prior.acceleration_rad, turns))):
+        for t in range(1, frames - 1):
+            residual = rates[t] - rates[t - 1]
+            information = 1.0 / sigma**2 / (1.0 + residual @ residual / (9.0 * sigma**2))
+            for i, c in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0)):
+                rows = slice(6 * i + 3 * kind, 6 * i + 3 * kind + 3)
+                b[rows] -= information * c * poses[i, :3, :3].T @ residual
+                for j, d in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0)):
+                    columns = slice(6 * j + 3 * kind, 6 * j + 3 * kind + 3)
+                    A[rows, columns] += information * c * d * poses[i, :3, :3].T @ poses[j, :3, :3]
+
+
+def _rotations(matrices: Array) -> Array:
+    return se3.make_transform(matrices, np.zeros(3))

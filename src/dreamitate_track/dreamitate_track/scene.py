@@ -1,0 +1,119 @@
+"""The clip's pictures made comparable with the bare scene: sizes, colour drift, and what each pixel shows when bare."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from dreamitate_core.camera import Camera
+from dreamitate_core.clip import Clip
+from numpy.typing import NDArray
+
+Images = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+WARP_PX = 0.7
+"""How far a bare picture's edges may be displaced in a dream, in pixels of the level."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """All pictures at one size. images: (12, 2, h, w, 3); bare: (2, h, w, 3) the scene without tool and hand;
+    sigma: (2, h, w) how far a bare pixel may be off, in grey levels; intrinsics: (2, 4) fx, fy, cx, cy."""
+
+    images: Images
+    bare: Floats
+    sigma: Floats
+    intrinsics: NDArray[np.float64]
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self.images.shape[3]
+
+
+def undistorted(clip: Clip) -> tuple[Images, Images]:
+    """Return the pairs (12, 2, H, W, 3) and backgrounds (2, H, W, 3) as pinhole cameras with the same K see them."""
+    pairs, bare = clip.video.pairs(), np.stack([clip.background_1, clip.background_2])
+    for view, camera in enumerate(clip.rig.cameras):
+        if np.any(camera.distortion):
+            for image in [*pairs[:, view], bare[view]]:
+                image[:] = cv2.undistort(image, camera.K, camera.distortion)
+    return pairs, bare
+
+
+def make_level(pairs: Images, bare: Images, cameras: tuple[Camera, Camera], width: int) -> Level:
+    """Return the pictures resized to a width."""
+    full_height, full_width = pairs.shape[2:4]
+    height = max(8, round(full_height * width / full_width))
+    images, small = _resized(pairs, width, height), _resized(bare, width, height)
+    expected, sigma = _expected(images, small)
+    scale = np.array([width / full_width, height / full_height])
+    intrinsics = np.empty((2, 4))
+    for view, camera in enumerate(cameras):
+        intrinsics[view, :2] = camera.K[[0, 1], [0, 1]] * scale
+        intrinsics[view, 2:] = (camera.K[:2, 2] + 0.5) * scale - 0.5
+    return Level(images, expected, sigma, intrinsics)
+
+
+def without_drift(pairs: Images, bare: Images) -> Images:
+    """Return pictures (12, 2, H, W, 3) with each channel's gain and offset undone, against the bare scene (2, H, W, 3).
+
+    Fitted on the pixels that stayed as they were.
+    """
+    corrected = np.empty_like(pairs)
+    levels = np.arange(256.0)
+    for view in range(2):
+        target = cv2.resize(bare[view], (96, 56), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(float)
+        for step in range(len(pairs)):
+            small = cv2.resize(pairs[step, view], (96, 56), interpolation=cv2.INTER_AREA).reshape(-1, 3).astype(float)
+            still = np.abs(small - target).max(axis=1) < 45
+            tables = np.empty((1, 256, 3), np.uint8)
+            for channel in range(3):
+                gain, offset = _line(small[still, channel], target[still, channel])
+                tables[0, :, channel] = np.clip(gain * levels + offset + 0.5, 0, 255)
+            corrected[step, view] = cv2.LUT(pairs[step, view], tables)
+    return corrected
+
+
+def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+    """Return gain and offset of y = gain x + offset, fitted to the inliers, the gain held near one."""
+    if len(x) < 50:
+        return 1.0, 0.0
+    gain, offset = 1.0, float(np.median(y - x))
+    for _ in range(2):
+        residual = y - gain * x - offset
+        keep = np.abs(residual) <= 2.5 * np.median(np.abs(residual)) + 1.0
+        mean_x, mean_y = x[keep].mean(), y[keep].mean()
+        dx, dy, ridge = x[keep] - mean_x, y[keep] - mean_y, 60.0 * keep.sum()
+        gain = float(np.clip((dx @ dy + ridge) / (dx @ dx + ridge), 0.7, 1.4))
+        offset = float(mean_y - gain * mean_x)
+    return gain, offset
+
+
+def _expected(images: Images, bare: Images) -> tuple[Floats, Floats]:
+    """Return the bare scene as the clip draws it, and how far its pixels may be off."""
+    expected = np.empty(bare.shape, np.float32)
+    sigma = np.empty(bare.shape[:3], np.float32)
+    for view in range(2):
+        photo = bare[view].astype(np.float32)
+        difference = images[:, view].astype(np.float32) - photo
+        expected[view] = photo + np.clip(np.median(difference, axis=0), -20, 20)
+        distance = np.abs(images[:, view].astype(np.float32) - expected[view]).mean(axis=3)
+        wobble = np.minimum(np.quantile(distance, 0.3, axis=0), 12.0)
+        noise = float(np.median(wobble)) * 1.5 + 5.0
+        slope = np.hypot(
+            cv2.Sobel(expected[view], cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(expected[view], cv2.CV_32F, 0, 1, scale=1 / 8)
+        ).max(axis=2)
+        slope = cv2.dilate(slope, np.ones((3, 3), np.uint8))
+        sigma[view] = np.sqrt(noise**2 + (WARP_PX * slope) ** 2 + wobble**2)
+    return expected, sigma
+
+
+def _resized(images: Images, width: int, height: int) -> Images:
+    if images.shape[-3:-1] == (height, width):
+        return images
+    flat = images.reshape(-1, *images.shape[-3:])
+    shrinks = width < images.shape[-2]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    small = np.stack([cv2.resize(image, (width, height), interpolation=how) for image in flat])
+    return small.reshape(*images.shape[:-3], height, width, 3)
