@@ -45,7 +45,7 @@ class Profile:
     turn_slope: float
 
 
-class Arm:
+class PathFollower:
     """An arm with its tool: all joint paths for given tool paths."""
 
     def __init__(

@@ -16,7 +16,7 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import ToolTrajectory
 
-from .branches import DEXTERITY_LOWER, Arm, Profile, Stations
+from .branches import DEXTERITY_LOWER, PathFollower, Profile, Stations
 from .chain import Chain
 from .collision import CollisionWorld
 from .free_motion import FreeSpace
@@ -60,7 +60,9 @@ class EmbeddedPlanner:
         self.transform_base_to_table = transform_base_to_table(task, robot)
         self.chain = Chain(robot)
         inverse = load_inverse(robot, self.chain)
-        self.arm = Arm(robot, self.chain, inverse, tool.transform_tool_to_flange, tool.tip, self.settings.free_axis)
+        self.follower = PathFollower(
+            robot, self.chain, inverse, tool.transform_tool_to_flange, tool.tip, self.settings.free_axis
+        )
         world = CollisionWorld(robot, tool, self.transform_base_to_table, load_rig(task.rig))
         self.world = world
         self.space = FreeSpace(world, _reach(self.chain, tool), robot.position_lower, robot.position_upper)
@@ -130,7 +132,7 @@ class EmbeddedPlanner:
 
     def _search(self, stations: Stations, start: Array, progress: Progress) -> tuple[JointPath, Array, Array]:
         """Return the first way that holds along the whole motion. Raises PlanRefused with what stopped the best one."""
-        ways = self.arm.ranked(stations, start)
+        ways = self.follower.ranked(stations, start)
         first: PlanRefused | None = None
         searches = 0
         for number, (profile, branch) in enumerate(ways):
@@ -147,7 +149,7 @@ class EmbeddedPlanner:
 
     def _follow(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Array:
         """Return the joint positions (N, dof) at the stations. Raises PlanRefused where this way does not hold."""
-        q = self.arm.follow(stations, profile, branch, start)
+        q = self.follower.follow(stations, profile, branch, start)
         robot, waypoint = self.robot, stations.waypoint
         lost = ~np.isfinite(q[:, 0])
         if lost.any():
