@@ -34,7 +34,8 @@ def run(options: argparse.Namespace) -> int:
     rig = read_rig(options.cameras) if options.cameras else load_rig(task.rig)
     tracks = read_tracks(options.track)
 
-    from dreamitate_exec.plan import PlanRefused, plan
+    from dreamitate_exec.plan import plan
+    from dreamitate_exec.refusal import PlanRefused
 
     from ..pipeline import track_on_table
     from ..terminal import ProgressShow
