@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from dreamitate_core import se3
 from dreamitate_core.errors import DreamitateError
 from dreamitate_ros.frames import FrameTree

@@ -1,13 +1,16 @@
 """Stereo pairs are matched by stamp, and the report says why there is none."""
 
-from dreamitate_ros.pairs import IMAGES, INFOS, PairMatcher
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dreamitate_ros.pairs import IMAGES, INFOS, PairMatcher
 
 MS = 1_000_000
 
 
-def feed(matcher: PairMatcher, camera: int, stamp_ns: int, now_s: float = 0.0, info_stamp_ns: int | None = None) -> None:
+def feed(
+    matcher: PairMatcher, camera: int, stamp_ns: int, now_s: float = 0.0, info_stamp_ns: int | None = None
+) -> None:
     matcher.add(IMAGES[camera], stamp_ns, ("image", camera, stamp_ns), now_s)
     info_ns = stamp_ns if info_stamp_ns is None else info_stamp_ns
     matcher.add(INFOS[camera], info_ns, ("info", camera, info_ns), now_s)

@@ -1,6 +1,7 @@
 """Rates fall when messages stop coming."""
 
 import pytest
+
 from dreamitate_ros.rates import RateMeter
 
 

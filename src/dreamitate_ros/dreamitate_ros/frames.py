@@ -1,9 +1,15 @@
 """The tree of coordinate frames that /tf and /tf_static tell of."""
 
+import threading
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
+
 from dreamitate_core import se3
 from dreamitate_core.errors import DreamitateError
-from numpy.typing import NDArray
+
+from .messages import read_transform
 
 Array = NDArray[np.float64]
 
@@ -13,11 +19,23 @@ class FrameTree:
 
     def __init__(self) -> None:
         self._parent: dict[str, tuple[str, Array]] = {}
+        self.changed = threading.Condition()
+
+    def take(self, message: Any) -> None:
+        """Note what a tf2_msgs/TFMessage tells."""
+        for entry in message.transforms:
+            self.set(entry.header.frame_id, entry.child_frame_id, read_transform(entry.transform))
+
+    def knows(self, source: str, target: str) -> bool:
+        """Return whether the transform between two frames is known."""
+        return bool(self._path_up(source).keys() & self._path_up(target).keys())
 
     def set(self, parent: str, child: str, transform_child_to_parent: Array) -> None:
         """Note where a frame is: (4, 4), metres. Raises DreamitateError where that is no rigid transform."""
         transform = se3.check_transform(transform_child_to_parent, f"the transform from {child} to {parent}")
-        self._parent[child] = (parent, transform)
+        with self.changed:
+            self._parent[child] = (parent, transform)
+            self.changed.notify_all()
 
     def transform(self, source: str, target: str) -> Array:
         """Return transform_source_to_target (4, 4). Raises DreamitateError that names both and what is known."""

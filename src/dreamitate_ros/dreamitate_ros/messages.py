@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dreamitate_core import se3
 from dreamitate_core.camera import Camera, StereoRig
 from dreamitate_core.clip import Clip
@@ -17,7 +19,6 @@ from dreamitate_core.plan import Plan
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_core.video import StereoVideo
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -171,7 +172,9 @@ def read_track(message: Any) -> ToolTrajectory:
     poses = np.array([read_pose(pose) for pose in message.poses]).reshape(n, 4, 4)
     status = np.array(list(message.status), np.int64)
     time_s, score = np.array(message.time_s, float), np.array(message.score, float)
-    return ToolTrajectory(message.tool, message.header.frame_id, time_s, poses, covariance.reshape(n, 6, 6), score, status)
+    return ToolTrajectory(
+        message.tool, message.header.frame_id, time_s, poses, covariance.reshape(n, 6, 6), score, status
+    )
 
 
 def fill_trajectory(message: Any, plan: Plan, new_point: New) -> Any:

@@ -63,7 +63,9 @@ class PairMatcher:
         seen = []
         for topic, rate in self._rates.items():
             age_s = rate.age_s(now_s)
-            text = "nothing" if age_s is None else f"{rate.count} ({rate.rate_hz(now_s):.1f} Hz, last {age_s:.1f} s ago)"
+            text = (
+                "nothing" if age_s is None else f"{rate.count} ({rate.rate_hz(now_s):.1f} Hz, last {age_s:.1f} s ago)"
+            )
             seen.append(f"{topic}: {text}")
         return f"{'; '.join(seen)}; pairs matched: {self.matched.count}. Likely cause: {self._cause()}"
 
@@ -71,8 +73,12 @@ class PairMatcher:
         infos = self._kept[INFOS[camera]]
         return [stamp for stamp in self._kept[IMAGES[camera]] if stamp in infos]
 
+    def silent(self) -> list[str]:
+        """Return the topics on which nothing has come."""
+        return [topic for topic, rate in self._rates.items() if rate.count == 0]
+
     def _cause(self) -> str:
-        silent = [topic for topic, rate in self._rates.items() if rate.count == 0]
+        silent = self.silent()
         if self.problems:
             return "; ".join(f"{topic}: {problem}" for topic, problem in self.problems.items()) + "."
         if len(silent) == len(self._rates):
@@ -84,8 +90,9 @@ class PairMatcher:
                 return f"{INFOS[camera]} does not carry the stamps of {IMAGES[camera]}: both must have the same stamp."
         gap_ns = min(abs(a - b) for a in self._stamps_with_info(0) for b in self._stamps_with_info(1))
         if gap_ns > self._tolerance_ns:
+            allowed_s = self._tolerance_ns / 1e9
             return (
-                f"the cameras' stamps are {gap_ns / 1e9:.3f} s apart at best, more than the {self._tolerance_ns / 1e9:.3f} s "
-                "allowed: synchronise the cameras or their clocks, or raise pair_tolerance_s."
+                f"the cameras' stamps are {gap_ns / 1e9:.3f} s apart at best and may be {allowed_s:.3f} s: "
+                "synchronise the cameras or their clocks, or raise pair_tolerance_s."
             )
         return "none, the pairs match."

@@ -7,11 +7,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from dreamitate_core.errors import Cancelled, DreamitateError
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
@@ -25,6 +24,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
+from dreamitate_core.errors import Cancelled, DreamitateError
+
 from .interface import LATCHED, RELIABLE, SENSOR, NodeInterface, Parameter, Topic
 
 QOS = {
@@ -35,6 +36,9 @@ QOS = {
 READY_FD = "DREAMITATE_READY_FD"
 """Environment variable: the file descriptor on which a node tells who started it that it is ready, or why it is not."""
 _FEEDBACK_PERIOD_S = 0.1
+_CANCEL_CHECK_S = 0.1
+_DEFECT = "a callback failed:"
+_BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
 _END_LIMIT_S = 8.0
 
 
@@ -63,6 +67,8 @@ class _Frame:
     def set_up(self, interface: NodeInterface) -> None:
         """Declare what the interface says. Raises InvalidParameterValueException for a start value that is refused."""
         self.interface = interface
+        self.life: _Life | None = None
+        self.exit_code = 0
         self.stopping = threading.Event()
         self.free = ReentrantCallbackGroup()
         self.actions: list[StageAction] = []
@@ -89,6 +95,11 @@ class _Frame:
         return self.create_subscription(
             kind, name, callback, QOS[topic.qos], callback_group=MutuallyExclusiveCallbackGroup(), **more
         )
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the node is about to end."""
+        return (self.life.reason if self.life else "") or f"{self.get_name()} was asked to end"
 
     def now_ns(self) -> int:
         """Return the node clock's time, which is simulated time where `use_sim_time` is set."""
@@ -174,6 +185,8 @@ class Goal:
         self._handle = handle
         self._sent_s = -1.0
         self.stage, self.fraction = "", 0.0
+        self.so_far: dict[str, Any] = {}
+        """Fields of the result that hold even if the goal fails."""
         self.request = handle.request
         self.uuid = bytes(handle.goal_id.uuid)
 
@@ -182,8 +195,10 @@ class Goal:
         """Why the goal shall stop, empty where it shall go on."""
         if self._handle.is_cancel_requested:
             return "cancelled by the client"
+        if self._action.stop_reason:
+            return self._action.stop_reason
         if self._action.node.stopping.is_set():
-            return f"{self._action.node.get_name()} was asked to end"
+            return self._action.node.stop_reason
         return ""
 
     def progress(self, stage: str, fraction: float) -> None:
@@ -196,6 +211,19 @@ class Goal:
         if is_new or now_s - self._sent_s >= _FEEDBACK_PERIOD_S:
             self._sent_s = now_s
             self.publish()
+
+    def wait(self, condition: threading.Condition, found: Callable[[], bool], limit_s: float) -> bool:
+        """Wait until `found()`, told by the condition; return whether it came in time. Raises Cancelled."""
+        until_s = time.monotonic() + limit_s
+        with condition:
+            while not found():
+                left_s = until_s - time.monotonic()
+                if left_s <= 0:
+                    return False
+                condition.wait(min(left_s, _CANCEL_CHECK_S))
+                if self.asked_to_stop:
+                    raise Cancelled(self.asked_to_stop)
+        return True
 
     def publish(self) -> None:
         """Publish the last feedback again."""
@@ -211,12 +239,19 @@ class StageAction:
     """
 
     def __init__(
-        self, node: Any, kind: Any, name: str, work: Callable[[Goal], Any], failure_code: int, may_start: Callable[[], str]
+        self,
+        node: Any,
+        kind: Any,
+        name: str,
+        work: Callable[[Goal], Any],
+        failure_code: int,
+        may_start: Callable[[], str],
     ) -> None:
         self.node, self.kind, self.name = node, kind, name
         self.idle = threading.Event()
         self.idle.set()
         self.last_took_s = 0.0
+        self.stop_reason = ""
         self._work, self._failure_code, self._may_start = work, failure_code, may_start
         self._goal: Goal | None = None
         self._lock = threading.Lock()
@@ -237,6 +272,12 @@ class StageAction:
         goal = self._goal
         return f"{self.name}: {goal.stage} {goal.fraction:.0%}" if goal else ""
 
+    def stop(self, reason: str) -> None:
+        """Stop the running goal and wait until it has ended."""
+        self.stop_reason = reason
+        self.idle.wait(_END_LIMIT_S)
+        self.stop_reason = ""
+
     def repeat_feedback(self) -> None:
         """Publish the running goal's feedback again, so that its client hears something at least every second."""
         goal = self._goal
@@ -244,7 +285,7 @@ class StageAction:
             goal.publish()
 
     def _admit(self, _: Any) -> GoalResponse:
-        reason = self.node.stopping.is_set() and "the node is about to end" or self._may_start()
+        reason = self.node.stop_reason if self.node.stopping.is_set() else self._may_start()
         with self._lock:
             if not reason and not self.idle.is_set():
                 reason = "another goal is running; cancel it or wait"
@@ -261,17 +302,17 @@ class StageAction:
             result = self._work(goal)
             handle.succeed()
         except Cancelled as stopped:
-            result = self._failed(self.kind.Result.CANCELLED, str(stopped) or goal.asked_to_stop)
+            result = self._failed(goal, self.kind.Result.CANCELLED, str(stopped) or goal.asked_to_stop)
             if handle.is_cancel_requested:
                 handle.canceled()
             else:
                 handle.abort()
         except DreamitateError as problem:
-            result = self._failed(getattr(problem, "code", self._failure_code), str(problem))
+            result = self._failed(goal, getattr(problem, "code", self._failure_code), str(problem))
             handle.abort()
         except Exception as defect:
             self.node.get_logger().error(traceback.format_exc())
-            result = self._failed(self._failure_code, f"{type(defect).__name__}: {defect}")
+            result = self._failed(goal, self.kind.Result.UNEXPECTED, f"{type(defect).__name__}: {defect}")
             handle.abort()
         finally:
             self.last_took_s = time.monotonic() - began_s
@@ -279,57 +320,83 @@ class StageAction:
             self.idle.set()
         return result
 
-    def _failed(self, code: int, text: str) -> Any:
+    def _failed(self, goal: Goal, code: int, text: str) -> Any:
         self.node.last_error = text
         self.node.get_logger().error(f"{self.name}: {text}")
-        return self.kind.Result(error_code=code, error_msg=text)
+        return self.kind.Result(error_code=code, error_msg=text, **goal.so_far)
 
 
-def run_node(make: Callable[[], Any]) -> int:
-    """Run a node until SIGINT or SIGTERM; return the process's exit code. What the user can mend is said in one line."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+class _Life:
+    """Why and when the process shall end: a signal, a word from who started it, or that one's own end."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.reason = ""
+        self.node_lost = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: self.end(f"interrupted by {signal.Signals(number).name}"))
+        if READY_FD in os.environ:
+            threading.Thread(target=self._listen, daemon=True).start()
+
+    def end(self, reason: str) -> None:
+        """End; the first reason is kept."""
+        self.reason = self.reason or reason
+        self.over.set()
+
+    def _listen(self) -> None:
+        word, _, reason = sys.stdin.readline().strip().partition(" ")
+        self.node_lost = word == "lost"
+        self.end(reason or "who started this node has gone")
+
+
+def run_node(make: Callable[[], Any]) -> None:
+    """Run a node until it is told to end, then end the process. What the user can mend is said in one line.
+
+    Exit codes: 0, the node's own `exit_code`, 2 for what the user can mend, 3 where the end hung.
+    """
+    life = _Life()
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make()
-    except (DreamitateError, InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException) as bad:
-        return _refuse(str(bad))
+    except (DreamitateError, *_BAD_PARAMETER) as bad:
+        _leave(_refuse(str(bad)))
+    node.life = life
     executor = MultiThreadedExecutor(num_threads=8)
     executor.add_node(node)
-    failed: list[BaseException] = []
-    spinning = threading.Thread(target=_spin, args=(executor, failed, stop), daemon=True)
+    spinning = threading.Thread(target=_spin, args=(executor, life), daemon=True)
     spinning.start()
     code = 0
     try:
         node.begin()
         _say("ready")
-        while not (stop.is_set() or node.stopping.is_set()):
-            stop.wait(0.5)  # `stopping` may be set from within, by a node whose work is done
+        life.over.wait()
     except DreamitateError as problem:
         code = _refuse(str(problem))
     _leave_after(_END_LIMIT_S + 2.0)
     node.close()
-    if failed:
-        code = _refuse(f"{type(failed[0]).__name__}: {failed[0]}")
-    code = code or getattr(node, "exit_code", 0)
     executor.shutdown(timeout_sec=1.0)
     rclpy.try_shutdown()
     spinning.join(1.0)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)  # the middleware's and torch's threads have nothing left to say
+    if life.reason.startswith(_DEFECT):
+        code = _refuse(life.reason)
+    _leave(code or node.exit_code)
 
 
-def _spin(executor: MultiThreadedExecutor, failed: list[BaseException], stop: threading.Event) -> None:
+def _spin(executor: MultiThreadedExecutor, life: _Life) -> None:
     try:
         executor.spin()
     except ExternalShutdownException:
         pass
     except Exception as defect:
         traceback.print_exc()
-        failed.append(defect)
-    stop.set()
+        life.end(f"{_DEFECT} {type(defect).__name__}: {defect}")
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: the middleware's and torch's threads have nothing left to say."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _leave_after(limit_s: float) -> None:

@@ -1,0 +1,251 @@
+"""The coordinator node: one rollout, stage by stage, each one's product kept in the run's folder as it comes."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Rollout, TrackTool
+from rclpy.action import ActionClient
+
+from dreamitate_core import se3
+from dreamitate_core.clip import Clip
+from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.robot import load_robot
+from dreamitate_ros.messages import read_plan, read_track, read_video
+from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
+
+from .interfaces import COORDINATOR
+from .recorder_node import Recorder
+from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
+from .scene_client_node import SceneClient
+from .stage_client_node import ArmStopper, StageClient, StageFailed
+
+SPANS = {
+    "photos": (0.0, 0.05),
+    "dream": (0.05, 0.5),
+    "track": (0.5, 0.65),
+    "execute": (0.65, 0.95),
+    "judge": (0.95, 1.0),
+}
+"""The share of a rollout that each stage is; `plan` is the first part of the executor's work."""
+EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
+_ARM_STOP_LIMIT_S = 1.0
+
+
+class CoordinatorNode(StageNode):
+    """Serves the action `rollout`; with `start`, sends itself one goal and ends with it."""
+
+    def __init__(self) -> None:
+        super().__init__(COORDINATOR)
+        self._robot = load_robot(self.value("robot"))
+        self._recorder = Recorder(self, COORDINATOR.subscribes)
+        self._dream = StageClient(self, GenerateVideo, "generate_video")
+        self._track = StageClient(self, TrackTool, "track_tool")
+        self._execute = StageClient(self, ExecuteTrajectory, "execute_trajectory")
+        self._scene = SceneClient(self)
+        self._arm = ArmStopper(self, self.value("controller"))
+        self._writer = ThreadPoolExecutor(1, "folder")
+        self._first_folder = self.value("folder")
+        self._action = StageAction(self, Rollout, "rollout", self._roll_out, Rollout.Result.UNEXPECTED, lambda: "")
+        self._starter: Any = ActionClient(self, Rollout, "rollout", callback_group=self.free)
+
+    def begin(self) -> None:
+        """Start the one rollout, where that is asked for."""
+        if self.value("start"):
+            threading.Thread(target=self._start, daemon=True).start()
+
+    def _start(self) -> None:
+        self._starter.wait_for_server()
+        goal = Rollout.Goal(task=self.value("task"), seed=self.value("seed"))
+        self._starter.send_goal_async(goal).add_done_callback(
+            lambda sent: sent.result().get_result_async().add_done_callback(lambda _: self._over())
+        )
+
+    def _over(self) -> None:
+        if self.life:
+            self.life.end("the rollout is over")
+
+    def _roll_out(self, goal: Goal) -> Rollout.Result:
+        request, result = goal.request, Rollout.Result()
+        if request.task != self.value("task"):
+            raise StageError(
+                Rollout.Result.INVALID_GOAL,
+                f"This graph was started for the task {self.value('task')!r}; the goal is for {request.task!r}.",
+            )
+        run = _Run(goal, self._folder(request))
+        goal.so_far["folder"] = str(run.folder.path.resolve())
+        if self.value("record"):
+            self._recorder.open_bag(run.folder.path / "rollout", self._metadata(goal))
+        try:
+            self._stages(run, goal, request.seed)
+        except Cancelled as stopped:
+            lost = bool(self.life and self.life.node_lost)
+            run.end(FAILED if lost else CANCELED, str(stopped) or goal.asked_to_stop)
+            if lost:
+                raise StageError(Rollout.Result.STAGE_DIED, run.ending.reason) from None
+            raise
+        except DreamitateError as problem:
+            run.end(FAILED, str(problem))
+            raise
+        except Exception as defect:
+            run.end(FAILED, f"{type(defect).__name__}: {defect}")
+            raise
+        else:
+            run.end(COMPLETED, "")
+        finally:
+            self._finish(run)
+            goal.so_far["failed_stage"] = run.ending.failed_stage or ""
+        result.folder, result.task_success = goal.so_far["folder"], bool(run.ending.success)
+        result.verdict_json = json.dumps(run.verdict)
+        return result
+
+    def _stages(self, run: "_Run", goal: Goal, seed: int) -> None:
+        if self.value("simulated"):
+            with run.stage("photos"):
+                self._scene.set_up(goal, seed)
+        with run.stage("dream"):
+            request = GenerateVideo.Goal(task=goal.request.task, seed=seed)
+            video = self._dream.call(goal, request, run.tell).video
+            clip = read_video(video, self._recorder.frames.transform(video.header.frame_id, "table"))
+            self._keep(run, lambda: _keep_dream(run.folder, clip))
+        with run.stage("track"):
+            trajectories = self._track.call(goal, TrackTool.Goal(video=video), run.tell).trajectories
+            self._keep(run, lambda: _keep_tracks(run.folder, clip, trajectories))
+        with run.stage("plan"):
+            self._carry_out(run, goal, trajectories)
+        with run.stage("judge"):
+            if self.value("simulated"):
+                run.verdict = self._scene.judge(goal)
+                run.ending.success = bool(run.verdict["success"])
+                run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
+
+    def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
+        """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
+        request = ExecuteTrajectory.Goal(task=goal.request.task, robot=self._robot.name, trajectories=trajectories)
+        self._recorder.start_motion()
+        plans: list[Any] = []
+        try:
+            plans = self._execute.call(goal, request, run.tell_motion).plans
+        except StageFailed as failed:
+            plans = failed.result.plans
+            run.name = "execute" if failed.result.moved else "plan"
+            raise
+        except BaseException:
+            if not self._execute.ended and not self._arm.stop(_ARM_STOP_LIMIT_S):
+                self.get_logger().error("the arm's controller did not answer the request to stop")
+            raise
+        finally:
+            views, fps = self._recorder.film.stop()
+            time_s, position = self._recorder.motion(self._robot.joint_names)
+            self._keep(run, lambda: _keep_motion(run.folder, plans, time_s, position))
+            self._keep(run, lambda: run.folder.add_execution(views, fps))
+
+    def _keep(self, run: "_Run", write: Any) -> None:
+        run.written.append(self._writer.submit(write))
+
+    def _folder(self, request: Rollout.Goal) -> RunFolder:
+        first, self._first_folder = self._first_folder, ""
+        try:
+            if first:
+                return RunFolder(Path(first))
+            settings = {"task": request.task, "seed": request.seed, "robot": self._robot.name}
+            return RunFolder.create(Path(self.value("runs")), settings)
+        except (DreamitateError, OSError) as problem:
+            raise StageError(Rollout.Result.FOLDER_FAILED, str(problem)) from None
+
+    def _metadata(self, goal: Goal) -> dict[str, str]:
+        request = goal.request
+        return {"task": request.task, "seed": str(request.seed), "goal": goal.uuid.hex(), "robot": self._robot.name}
+
+    def _finish(self, run: "_Run") -> None:
+        """Write what is still to be written, close the bag, make the page. What fails here is said, not raised."""
+        try:
+            for written in run.written:
+                written.result()
+            self._recorder.close_bag()
+            run.folder.add_settings(goal=run.goal.uuid.hex())
+            run.folder.finish(run.ending)
+        except Exception as problem:
+            self.get_logger().error(f"{run.folder.path} is not complete: {problem}")
+        self.exit_code = EXIT_CODES[run.ending.ended]
+
+
+class _Run:
+    """One rollout as it goes."""
+
+    def __init__(self, goal: Goal, folder: RunFolder) -> None:
+        self.goal, self.folder = goal, folder
+        self.name = ""
+        self.ending = Ending()
+        self.verdict: dict[str, Any] = {}
+        self.written: list[Future[Any]] = []
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time a stage; `name` is what a failure in it is put down to."""
+        self.name = name
+        self._began_s = time.monotonic()
+        self.tell("", 0.0)
+        try:
+            yield
+        finally:
+            self._stop_watch()
+
+    def tell(self, text: str, fraction: float) -> None:
+        """Publish how far the running stage is."""
+        low, high = SPANS["execute" if self.name == "plan" else self.name]
+        self.goal.progress(f"{self.name}: {text}" if text else self.name, low + (high - low) * fraction)
+
+    def tell_motion(self, text: str, fraction: float) -> None:
+        """The same of the executor, whose first part is planning."""
+        if self.name == "plan" and text == "moving":
+            self._stop_watch()
+            self.name, self._began_s = "execute", time.monotonic()
+        self.tell(text, fraction)
+
+    def end(self, ended: str, reason: str) -> None:
+        """Note how it ended; a failure is put down to the stage that ran."""
+        self.ending.ended, self.ending.reason = ended, reason
+        self.ending.failed_stage = None if ended == COMPLETED else self.name or "photos"
+
+    def _stop_watch(self) -> None:
+        seconds = time.monotonic() - self._began_s
+        self.folder.add_timing(self.name, seconds)
+        print(f"{self.name}: {seconds:.1f} s", flush=True)
+
+
+def _keep_dream(folder: RunFolder, clip: Clip) -> None:
+    folder.add_photos(clip.background_1, clip.background_2)
+    folder.add_dream(clip)
+
+
+def _keep_tracks(folder: RunFolder, clip: Clip, trajectories: list[Any]) -> None:
+    from dreamitate_track.overlay import draw_overlay
+
+    assert clip.rig.transform_reference_to_table is not None
+    transform_table_to_reference = se3.inverse(clip.rig.transform_reference_to_table)
+    read = [read_track(message).in_frame("reference", transform_table_to_reference) for message in trajectories]
+    tracks = {track.tool: track for track in read}
+    folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+
+
+def _keep_motion(folder: RunFolder, plans: list[Any], time_s: Any, position: Any) -> None:
+    for plan in plans:
+        folder.add_plan(read_plan(plan))
+    if len(time_s):
+        folder.add_motion(time_s, np.asarray(position))
+
+
+def main() -> None:
+    """Run the node."""
+    run_node(CoordinatorNode)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Which nodes, parameters and remappings make up a rollout, said once; the command and the launch file both read it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dreamitate_core.errors import DreamitateError, unknown
+from dreamitate_core.paths import config_dir
+from dreamitate_core.robot import load_robot, robot_names
+from dreamitate_core.task import load_task, task_names
+from dreamitate_exec.interface import INTERFACE as EXECUTOR
+from dreamitate_exec.interface import PLANNERS
+from dreamitate_gen.interface import GENERATORS
+from dreamitate_gen.interface import INTERFACE as GENERATOR
+from dreamitate_ros.interface import NodeInterface, Value
+from dreamitate_sim.interface import INTERFACE as SIM
+from dreamitate_track.interface import INTERFACE as TRACKER
+from dreamitate_track.interface import TRACKERS
+
+from .interfaces import COORDINATOR
+
+TASK_ROBOT = "task"
+"""The value of `robot` that stands for the robot that the task names."""
+LARGEST_SEED = 2**31 - 1
+_YES_NO = ("true", "false")
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of `dreamitate rollout` and of `rollout.launch.py`; no choices: any text."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeStart:
+    """One process of the graph. `arguments` go to a program that is no node of ours, such as RViz."""
+
+    name: str
+    package: str
+    executable: str
+    parameters: dict[str, Value] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    arguments: tuple[str, ...] = ()
+    ours: bool = True
+
+
+def arguments() -> tuple[Argument, ...]:
+    """Return all arguments of a rollout, with what the configuration offers as choices."""
+    return (
+        Argument("task", "sweeping", "What is to be done.", tuple(task_names())),
+        Argument("seed", "1", f"Of the scene and of everything random: 0..{LARGEST_SEED}."),
+        Argument("robot", TASK_ROBOT, f"The arm; '{TASK_ROBOT}' is the task's own.", (TASK_ROBOT, *robot_names())),
+        Argument(
+            "hardware", "sim", "Simulated, the drivers' mock arms, or real cameras and arm.", ("sim", "mock", "real")
+        ),
+        Argument("generator", "svd", "Who dreams: the video model, or a demonstration shown again.", GENERATORS),
+        Argument("tracker", "region", "Who finds the tool in the dream.", TRACKERS),
+        Argument("planner", "embedded", "Who plans the arm's motion.", PLANNERS),
+        Argument("model", "", "Folder of a trained model; empty: the task's own under models/."),
+        Argument("replay", "", "Clip folder for generator:=replay; empty: the simulator demonstrates the scene."),
+        Argument("runs", "runs", "Where the rollout's folder is made."),
+        Argument("start", "true", "true: roll out once and end; false: wait for goals on the action.", _YES_NO),
+        Argument("record", "true", "Write a bag of the run.", _YES_NO),
+        Argument("approve", "false", "Wait for a person's approval before the arm moves.", _YES_NO),
+        Argument("rviz", "false", "Show the run in RViz.", _YES_NO),
+        Argument("log_level", "info", "How much the nodes log.", ("debug", "info", "warn", "error")),
+    )
+
+
+def check_arguments(given: Mapping[str, str]) -> dict[str, str]:
+    """Return all arguments with their defaults filled in.
+
+    Raises DreamitateError that names an argument or a value that does not exist, and the known ones.
+    """
+    known = {argument.name: argument for argument in arguments()}
+    for name in given:
+        if name not in known:
+            raise unknown("argument", name, known)
+    values = {name: given.get(name, argument.default) for name, argument in known.items()}
+    for name, argument in known.items():
+        if argument.choices and values[name] not in argument.choices:
+            raise unknown(name, values[name], argument.choices)
+    seed = values["seed"]
+    if not (seed.isascii() and seed.isdigit() and int(seed) <= LARGEST_SEED):
+        raise DreamitateError(f"The seed must be a whole number from 0 to {LARGEST_SEED}; it is {seed!r}.")
+    return values
+
+
+def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[NodeStart]:
+    """Return the processes of a rollout, in the order in which they are stopped: who commands the arm goes first.
+
+    folder: the folder of the one rollout that starts at once; None: the coordinator makes one.
+    Raises DreamitateError for what is unknown or not there yet.
+    """
+    values = check_arguments(given)
+    task = load_task(values["task"])
+    robot = load_robot(task.robot if values["robot"] == TASK_ROBOT else values["robot"])
+    if values["hardware"] != "sim":
+        raise DreamitateError(
+            f"hardware:={values['hardware']} is not there yet: the drivers' cameras and arms are not wired in. "
+            "Use hardware:=sim."
+        )
+    controller = str(robot.settings["controller"]["default"])
+    seed, replay = int(values["seed"]), values["replay"]
+    demonstration = ""
+    if values["generator"] == "replay" and not replay:
+        replay = demonstration = str((folder or Path(values["runs"])).resolve() / "demonstration")
+    coordinator: dict[str, Value] = {
+        "task": task.name,
+        "seed": seed,
+        "start": values["start"] == "true",
+        "record": values["record"] == "true",
+        "runs": str(Path(values["runs"]).resolve()),
+        "folder": str(folder.resolve()) if folder else "",
+        "robot": robot.name,
+        "controller": controller,
+        "simulated": True,
+    }
+    generator: dict[str, Value] = {
+        "task": task.name,
+        "generator": values["generator"],
+        "model": values["model"],
+        "replay": replay,
+    }
+    executor: dict[str, Value] = {
+        "robot": robot.name,
+        "planner": values["planner"],
+        "controller": controller,
+        "approve": values["approve"] == "true",
+    }
+    sim: dict[str, Value] = {
+        "task": task.name,
+        "robot": robot.name,
+        "controller": controller,
+        "seed": seed,
+        "demonstration": demonstration,
+    }
+    nodes = [
+        _start(COORDINATOR, coordinator),
+        _start(EXECUTOR, executor),
+        _start(TRACKER, {"tracker": values["tracker"]}),
+        _start(GENERATOR, generator),
+        _start(SIM, sim),
+    ]
+    return [*nodes, _rviz()] if values["rviz"] == "true" else nodes
+
+
+def find_program(package: str, executable: str) -> Path | None:
+    """Return the program of a ROS package that is installed, None where it is not."""
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        program = Path(prefix) / "lib" / package / executable
+        if prefix and program.is_file():
+            return program
+    return None
+
+
+def _start(interface: NodeInterface, parameters: dict[str, Value]) -> NodeStart:
+    names = {parameter.name for parameter in interface.parameters}
+    if not names >= set(parameters):
+        raise KeyError(f"{interface.name} has no parameter {sorted(set(parameters) - names)}")
+    return NodeStart(interface.name, interface.package, interface.executable, parameters)
+
+
+def _rviz() -> NodeStart:
+    if find_program("rviz2", "rviz2") is None:
+        raise DreamitateError(
+            "rviz:=true needs RViz, and there is no rviz2 here. Source a ROS 2 that has it, or leave it out."
+        )
+    arguments = ("-d", str(config_dir() / "rviz" / "rollout.rviz"))
+    return NodeStart("rviz", "rviz2", "rviz2", arguments=arguments, ours=False)

@@ -1,0 +1,130 @@
+"""The coordinator's end of a stage's action: send one goal, follow it, pass a stop on, say how it ended."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from action_msgs.srv import CancelGoal
+from dreamitate_msgs.action import Rollout
+from rclpy.action import ActionClient
+
+from dreamitate_core.errors import Cancelled
+from dreamitate_ros.stage_node import Goal, StageError
+
+_SERVER_CHECK_S = 0.5
+
+
+class StageFailed(StageError):  # noqa: N818 - what the stage itself says, handed on
+    """A stage ended with an error code of its own; `result` is its whole answer."""
+
+    def __init__(self, code: int, text: str, result: Any) -> None:
+        super().__init__(code, text)
+        self.result = result
+
+
+class StageClient:
+    """One stage. `call` blocks the caller's thread; answers come through the node's executor."""
+
+    def __init__(self, node: Any, kind: Any, name: str) -> None:
+        self._node, self._kind, self.name = node, kind, name
+        self._client: Any = ActionClient(node, kind, name, callback_group=node.free)
+        self._changed = threading.Condition()
+        self._handle: Any = None
+        self._answered = False
+        self._response: Any = None
+        self._told: tuple[str, float] | None = None
+
+    def call(self, goal: Goal, request: Any, tell: Callable[[str, float], None]) -> Any:
+        """Return the stage's result; `tell` is called with its stage and fraction.
+
+        Raises StageFailed where it ended with an error, StageError where it is not there, rejects the goal or dies, and
+        Cancelled where the rollout shall stop; then the stage has been told, and has ended or had its time.
+        """
+        self._wait_for_server(goal)
+        self._handle, self._response, self._answered, self._told = None, None, False, None
+        self._client.send_goal_async(request, feedback_callback=self._hear).add_done_callback(self._answer)
+        try:
+            self._follow(goal, tell)
+        except BaseException:
+            self._stop()
+            raise
+        result = self._response.result
+        if result.error_code != 0:
+            raise StageFailed(result.error_code, result.error_msg, result)
+        return result
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last goal has ended, or was never taken."""
+        return self._response is not None or (self._answered and not self._handle.accepted)
+
+    def _wait_for_server(self, goal: Goal) -> None:
+        until_s = time.monotonic() + self._node.value("stage_wait_s")
+        while not self._client.wait_for_server(_SERVER_CHECK_S):
+            if goal.asked_to_stop:
+                raise Cancelled(goal.asked_to_stop)
+            if time.monotonic() > until_s:
+                raise StageError(
+                    Rollout.Result.STAGE_UNAVAILABLE,
+                    f"Nobody serves the action {self.name} after {self._node.value('stage_wait_s'):g} s. "
+                    "Does its node run, and in the same ROS domain?",
+                )
+
+    def _follow(self, goal: Goal, tell: Callable[[str, float], None]) -> None:
+        with self._changed:
+            while self._response is None:
+                self._changed.wait(_SERVER_CHECK_S)
+                if goal.asked_to_stop:
+                    raise Cancelled(goal.asked_to_stop)
+                if self._answered and not self._handle.accepted:
+                    raise StageError(Rollout.Result.BUSY, f"{self.name} rejected the goal; its node's log says why.")
+                if self._response is None and not self._client.server_is_ready():
+                    raise StageError(Rollout.Result.STAGE_DIED, f"The node that serves {self.name} has vanished.")
+                if self._told:
+                    tell(*self._told)
+
+    def _stop(self) -> None:
+        """Pass the stop on; wait for the stage's end, unless its node is known to be lost."""
+        life = self._node.life
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered, 1.0)
+            if self.ended or not self._answered:
+                return
+            self._handle.cancel_goal_async()
+            limit_s = 0.0 if life and life.node_lost else self._node.value("stop_wait_s")
+            self._changed.wait_for(lambda: self._response is not None, limit_s)
+
+    def _answer(self, future: Any) -> None:
+        with self._changed:
+            self._handle = future.result()
+            self._answered = True
+            if self._handle.accepted:
+                self._handle.get_result_async().add_done_callback(self._finish)
+            self._changed.notify_all()
+
+    def _finish(self, future: Any) -> None:
+        with self._changed:
+            self._response = future.result()
+            self._changed.notify_all()
+
+    def _hear(self, message: Any) -> None:
+        with self._changed:
+            self._told = (message.feedback.stage, message.feedback.fraction)
+            self._changed.notify_all()
+
+
+class ArmStopper:
+    """Cancels whatever the arm's controller does, whoever asked for it."""
+
+    def __init__(self, node: Any, controller: str) -> None:
+        name = f"{controller}/follow_joint_trajectory/_action/cancel_goal"
+        self._client = node.create_client(CancelGoal, name, callback_group=node.free)
+
+    def stop(self, limit_s: float) -> bool:
+        """Cancel all goals; return whether the controller answered within the limit."""
+        if not self._client.service_is_ready():
+            return False
+        answered = threading.Event()
+        self._client.call_async(CancelGoal.Request()).add_done_callback(lambda _: answered.set())
+        return answered.wait(limit_s)
