@@ -20,7 +20,7 @@ from .judge import Verdict
 from .renderer import Renderer
 from .scene import Scene, ToolMotion, scene_kinds
 from .tool_model import add_tool
-from .world import TIMESTEP_S, build_world, scene_rig
+from .world import TIMESTEP_S, build_world, object_positions, scene_rig, set_state
 
 Array = NDArray[np.float64]
 
@@ -74,11 +74,11 @@ class Demonstration:
         handle_axis = np.array(_handle(self.tool)["ends"])
         views: list[list[NDArray[np.uint8]]] = [[], []]
         with Renderer(model, self.rig) as renderer:
-            _set_state(model, data, sweep.states[0])
+            set_state(model, data, sweep.states[0])
             backgrounds = [renderer.render(data, index, width, height, bare=True) for index in (1, 2)]
             for t in range(1, STEPS + 1):
                 place_hand(model, data, person, sweep.truth[t - 1], handle_axis)
-                _set_state(model, data, sweep.states[t])
+                set_state(model, data, sweep.states[t])
                 for index in (1, 2):
                     views[index - 1].append(renderer.render(data, index, width, height))
                 progress("film", t / STEPS)
@@ -133,13 +133,6 @@ def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progr
     raise DreamitateError(f"Scene {scene.seed} of {scene.task.name} has {count} ways that succeed; way {way} asked for.")
 
 
-def object_positions(scene: Scene, model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-    """Return the objects' middles (n, 3), metres in the table frame, in the order of scene.objects."""
-    ids = [model.body(f"object_{index}").id for index in range(len(scene.objects))]
-    half_height = np.array([placed.kind.height / 2.0 for placed in scene.objects])
-    return np.asarray(data.xpos[ids] + data.xmat[ids].reshape(-1, 3, 3)[:, :, 2] * half_height[:, None])
-
-
 def _world_with_tool(scene: Scene, rig: StereoRig, tool: Tool) -> mujoco.MjSpec:
     spec = build_world(scene, rig)
     body = spec.worldbody.add_body(name="tool", pos=[0.0, 0.0, 1.0], gravcomp=1.0)
@@ -147,13 +140,6 @@ def _world_with_tool(scene: Scene, rig: StereoRig, tool: Tool) -> mujoco.MjSpec:
     body.add_freejoint(name="tool")
     add_tool(spec, body, tool)
     return spec
-
-
-def _set_state(model: mujoco.MjModel, data: mujoco.MjData, state: Array) -> None:
-    data.qpos[:] = state
-    mujoco.mj_kinematics(model, data)
-    mujoco.mj_comPos(model, data)
-    mujoco.mj_camlight(model, data)
 
 
 def _travel(transform_tool_to_table: Array) -> Array:

@@ -1,0 +1,107 @@
+"""An arm of `config/robots` as a part of the MuJoCo world, with a tool on its flange, and the motors' control law."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core import se3
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.robot import Robot
+from dreamitate_core.tool import Tool
+
+from .gl import mujoco
+from .scene import Scene
+from .tool_model import UNSEEN_GROUP, add_tool
+from .world import ACTOR_GROUP, TOOL_BITS
+
+Array = NDArray[np.float64]
+
+PREFIX = "arm/"
+DEFAULT_TOOL_MASS_KG = 0.25
+BANDWIDTH_RAD_S = 50.0
+"""Of the joints' position control, critically damped; industrial arms' servos reach about 8 Hz."""
+
+
+def add_arm(spec: mujoco.MjSpec, scene: Scene, robot: Robot, tool: Tool) -> None:
+    """Put the arm where the task says that it stands, with the body `tool` on its flange.
+
+    Raises DreamitateError where the task does not say so, or the robot's URDF lacks its flange.
+    """
+    placed = scene.task.settings.get("robots", {}).get(robot.name)
+    if placed is None:
+        raise DreamitateError(
+            f"Task {scene.task.name!r} does not say where the robot {robot.name!r} stands: add"
+            f" robots.{robot.name}.transform_base_to_table to its file."
+        )
+    name = f"transform_base_to_table of {robot.name}"
+    base = se3.check_transform(placed["transform_base_to_table"], name)
+    arm = mujoco.MjSpec.from_file(str(robot.urdf))
+    flange = arm.body(robot.flange_frame)
+    if flange is None:
+        raise DreamitateError(f"{robot.urdf} has no link {robot.flange_frame!r}, which robot.yaml calls the flange.")
+    for geom in arm.geoms:
+        is_visual = geom.contype == 0 and geom.conaffinity == 0
+        geom.group = ACTOR_GROUP if is_visual else UNSEEN_GROUP
+        if not is_visual:
+            geom.contype, geom.conaffinity = TOOL_BITS, 0
+    frame = spec.worldbody.add_frame(pos=base[:3, 3], quat=_quaternion_wxyz(base))
+    spec.attach(arm, frame=frame, prefix=PREFIX)
+    mount = se3.check_transform(tool.transform_tool_to_flange, f"transform_tool_to_flange of {tool.name}")
+    body = spec.body(PREFIX + robot.flange_frame).add_body(name="tool", pos=mount[:3, 3], quat=_quaternion_wxyz(mount))
+    body.mass = float(tool.settings.get("mass_kg", DEFAULT_TOOL_MASS_KG))
+    body.ipos, body.inertia = tool.mesh.centroid, _box_inertia(body.mass, tool.mesh.extents)
+    body.explicitinertial = True
+    add_tool(spec, body, tool)
+
+
+class Motors:
+    """The joints' motors and their controller: computed torque, with gravity compensated, clipped to the real efforts.
+
+    position, velocity: (dof,) rad and rad/s, in the robot's order of joints.
+    """
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, robot: Robot) -> None:
+        joints = [model.joint(PREFIX + name) for name in robot.joint_names]
+        self._model, self._data = model, data
+        self._positions = np.array([joint.qposadr[0] for joint in joints])
+        self._velocities = np.array([joint.dofadr[0] for joint in joints])
+        self._effort_limit = np.array([model.jnt_actfrcrange[joint.id, 1] for joint in joints])
+        self._mass_matrix = np.zeros((model.nv, model.nv))
+        if (self._effort_limit <= 0.0).any():
+            raise DreamitateError(f"{robot.urdf} lacks the effort limit of a joint.")
+
+    @property
+    def position(self) -> Array:
+        """rad."""
+        return np.array(self._data.qpos[self._positions])
+
+    @property
+    def velocity(self) -> Array:
+        """rad/s."""
+        return np.array(self._data.qvel[self._velocities])
+
+    def place(self, position: Array) -> None:
+        """Put the arm there, at rest, without any motion."""
+        self._data.qpos[self._positions] = position
+        self._data.qvel[self._velocities] = 0.0
+
+    def drive(self, position: Array, velocity: Array, acceleration: Array) -> None:
+        """Set the torques that follow the desired state; call between mj_step1 and mj_step2."""
+        mujoco.mj_fullM(self._model, self._data, self._mass_matrix)
+        mass = self._mass_matrix[np.ix_(self._velocities, self._velocities)]
+        wanted = (
+            acceleration
+            + BANDWIDTH_RAD_S**2 * (position - self.position)
+            + 2.0 * BANDWIDTH_RAD_S * (velocity - self.velocity)
+        )
+        torque = mass @ wanted + self._data.qfrc_bias[self._velocities]
+        self._data.qfrc_applied[self._velocities] = np.clip(torque, -self._effort_limit, self._effort_limit)
+
+
+def _quaternion_wxyz(transform: Array) -> Array:
+    return np.roll(se3.to_quaternion_xyzw(transform), 1)
+
+
+def _box_inertia(mass_kg: float, size: Array) -> Array:
+    """The moments of inertia (3,) of a solid box of that size."""
+    squares = np.asarray(size) ** 2
+    return mass_kg / 12.0 * np.array([squares[1] + squares[2], squares[0] + squares[2], squares[0] + squares[1]])
