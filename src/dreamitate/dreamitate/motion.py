@@ -17,7 +17,7 @@ SETTLE_S = 0.5
 """How long the scene is given to come to rest after the motion, before it is judged."""
 LATE_S = 2.0
 """How much longer than planned the motion may take."""
-FILM_FPS = 8
+FILM_FPS = 5
 FILM_SIZE = (576, 336)
 
 

@@ -63,7 +63,7 @@ def draw_path(path: Path, paths: ToolPaths) -> None:
             line = _to_view(_tips(poses, paths.tool))
             style = "-" if label == "planned" else (0, (4, 2))
             axes.plot(*line.T, color=colour, linewidth=width, linestyle=style, label=f"tool tip, {label}", zorder=6)
-    axes.legend(loc="upper right", frameon=False, fontsize=9)
+    axes.legend(loc="lower left", frameon=False, fontsize=9)
     figure.savefig(path, facecolor="white")
 
 

@@ -68,7 +68,7 @@ def run_episode(
     try:
         result = episode.run()
         ending.success, ending.text, ending.blame = result.success, episode.verdict_text, result.failed_stage
-        ending.reason = result.reason
+        ending.reason, ending.figures = result.reason, result.figures
     except StageFailed as failure:
         result = EpisodeResult(False, failure.stage, failure.reason)
         ending.ended, ending.failed_stage, ending.reason = FAILED, failure.stage, failure.reason

@@ -11,10 +11,11 @@ from PIL import Image as PillowImage
 
 from dreamitate_core.clip import read_image
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.plan import Plan, read_plan
 from dreamitate_core.video import Images, read_mp4
 
 LARGEST_BYTES = 500_000
-HEIGHT_INCHES, WIDTH_INCHES = 3.6, 19.0
+HEIGHT_INCHES, WIDTH_INCHES = 3.0, 19.0
 WIDTHS_PX = (2280, 1900, 1600, 1300, 1000)
 DREAMED = (3, 6, 12)
 """The frames of the dream that are shown; the last is shown tracked."""
@@ -25,7 +26,7 @@ def make_picture(folder: Path, out: Path) -> None:
 
     Raises DreamitateError where the folder lacks something, as that of a failed rollout does.
     """
-    for name in ("photo_1.png", "dream.mp4", "tracked.mp4", "path_3d.png", "execution.mp4"):
+    for name in ("photo_1.png", "dream.mp4", "plan.npz", "tracked.mp4", "path_3d.png", "execution.mp4"):
         if not (folder / name).is_file():
             raise DreamitateError(f"{folder} has no {name}: the picture needs a rollout that was carried through.")
     dream, tracked, execution = (read_mp4(folder / f"{name}.mp4") for name in ("dream", "tracked", "execution"))
@@ -34,7 +35,7 @@ def make_picture(folder: Path, out: Path) -> None:
         ("Dream", "a video model shows a hand do it", _stacked(dream[list(DREAMED)])),
         ("Track", "where is the tool?", _stacked([tracked[DREAMED[-1]]])),
         ("Plan", "joints within limits, nothing hit", _trimmed(read_image(folder / "path_3d.png"))),
-        ("Move", "the arm does it", _stacked([execution[_middle(execution)], execution[-1]])),
+        ("Move", "the arm does it", _stacked(_sweep(execution, read_plan(folder / "plan.npz")))),
     ]
     rendered = _draw(panels)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -44,8 +45,16 @@ def make_picture(folder: Path, out: Path) -> None:
 def _stacked(frames: Sequence[Images] | Images) -> Images:
     """Return frames (H, 2W, 3) of both views as one picture: camera 1 above camera 2, frames from left to right."""
     half = frames[0].shape[1] // 2
-    columns = [np.concatenate([frame[:, :half], frame[:, half:]]) for frame in frames]
-    return np.concatenate(columns, axis=1)
+    columns = [np.concatenate([frame[:, :half], _gap(frame[:, :half], 0), frame[:, half:]]) for frame in frames]
+    gap = _gap(columns[0], 1)
+    return np.concatenate([part for column in columns for part in (column, gap)][:-1], axis=1)
+
+
+def _gap(image: Images, axis: int) -> Images:
+    """Return a white line as long as the picture along the other axis, 1 % of its width thick."""
+    thickness = max(2, image.shape[1] // 100)
+    shape = (thickness, image.shape[1], 3) if axis == 0 else (image.shape[0], thickness, 3)
+    return np.full(shape, 255, np.uint8)
 
 
 def _trimmed(image: Images) -> Images:
@@ -54,8 +63,11 @@ def _trimmed(image: Images) -> Images:
     return image[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
-def _middle(frames: Images) -> int:
-    return len(frames) // 2
+def _sweep(execution: Images, plan: Plan) -> Images:
+    """Return the frames in the middle and at the end of the tracked part of the motion."""
+    first, last = plan.waypoint_time_s[0], plan.waypoint_time_s[-1]
+    fractions = np.array([first + 0.4 * (last - first), last]) / plan.duration_s
+    return execution[np.round(fractions * (len(execution) - 1)).astype(int)]
 
 
 def _draw(panels: list[tuple[str, str, Images]]) -> PillowImage.Image:
