@@ -1,0 +1,117 @@
+"""Who is to blame: each stage's own fault, made on purpose in a real scene, is found by physics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dreamitate import blame
+from dreamitate.motion import Motion
+from dreamitate_core.clip import Clip
+from dreamitate_core.plan import Plan
+from dreamitate_core.task import load_task
+from dreamitate_core.tool import load_tool
+from dreamitate_core.trajectory import Status, ToolTrajectory
+from dreamitate_core.video import StereoVideo
+from dreamitate_sim.demonstrator import Demonstration
+from dreamitate_sim.scene import make_scene
+
+SIDEWAYS_M = 0.12
+"""A shift across the sweep that makes the brush miss: more than half its width."""
+
+
+def plan_through(poses: np.ndarray) -> Plan:
+    joints = np.zeros((12, 6))
+    names = [f"joint_{k}" for k in range(6)]
+    return Plan(names, np.arange(12.0), joints, joints, joints, poses, np.arange(12.0), poses)
+
+
+def missing(poses: np.ndarray) -> np.ndarray:
+    """The same path, moved away across the sweep: the tool misses the particle."""
+    moved = poses.copy()
+    moved[:, :3, 3] += SIDEWAYS_M * moved[:, :3, 0]
+    return moved
+
+
+@pytest.fixture(scope="module")
+def good() -> blame.Evidence:
+    """An episode in which every stage did right, in a development scene."""
+    task = load_task("sweeping")
+    scene = make_scene(task, 1000, "test")
+    demonstration = Demonstration(scene)
+    poses = next(demonstration.successes()).truth
+    rig = demonstration.rig.cropped_and_resized(24, 14)
+    assert rig.transform_reference_to_table is not None
+    black = np.zeros((13, 14, 24, 3), np.uint8)
+    truth = {"brush": np.linalg.inv(rig.transform_reference_to_table) @ poses}
+    video = StereoVideo(black, black[1:], task.fps)
+    clip = Clip(video, black[0], black[0], rig, [load_tool("brush")], truth=truth)
+    covariance = np.tile(1e-6 * np.eye(6), (12, 1, 1))
+    status = np.full(12, int(Status.OK))
+    track = ToolTrajectory("brush", "table", video.time_s, poses, covariance, np.full(12, 0.9), status)
+    plan = plan_through(poses)
+    motion = Motion(plan.time_s, plan.position, missing(poses))
+    return blame.Evidence(scene, clip, track, plan, motion)
+
+
+def test_execute(good: blame.Evidence) -> None:
+    assert blame.find(good)[0] == "execute"
+
+
+def test_plan(good: blame.Evidence) -> None:
+    wrong = plan_through(missing(good.track.transform_tool_to_frame))
+    assert blame.find(replace(good, plan=wrong))[0] == "plan"
+
+
+def shifted(good: blame.Evidence, **changes: object) -> blame.Evidence:
+    """The tracked path, and so the plan, is beside the mark."""
+    poses = missing(good.track.transform_tool_to_frame)
+    track = replace(good.track, transform_tool_to_frame=poses, **changes)
+    return replace(good, track=track, plan=plan_through(poses))
+
+
+def test_track_is_found_by_truth(good: blame.Evidence) -> None:
+    assert blame.find(shifted(good))[0] == "track"
+
+
+def test_dream_without_truth(good: blame.Evidence) -> None:
+    evidence = shifted(good)
+    stage, reason = blame.find(replace(evidence, clip=replace(good.clip, truth=None)))
+    assert stage == "dream"
+    assert "0.90" in reason
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_track_without_truth_by_its_own_doubt(good: blame.Evidence, lost: bool) -> None:
+    status = good.track.status.copy()
+    status[5] = Status.LOST if lost else Status.OK
+    evidence = shifted(good, status=status, score=np.full(12, 0.9 if lost else 0.3))
+    assert blame.find(replace(evidence, clip=replace(good.clip, truth=None)))[0] == "track"
+
+
+def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
+    poses = missing(good.track.transform_tool_to_frame)
+    to_table = good.clip.rig.transform_reference_to_table
+    truth = {"brush": np.linalg.inv(to_table) @ poses}
+    assert blame.find(replace(shifted(good), clip=replace(good.clip, truth=truth)))[0] == "dream"
+
+
+def test_tilted_and_lifted_track_is_set_upright(good: blame.Evidence) -> None:
+    """What the planner mends without harm, a few millimetres and degrees off the table, is no fault of the track."""
+    poses = good.track.transform_tool_to_frame.copy()
+    poses[:, 2, 3] += 0.02
+    wrong = plan_through(missing(poses))
+    track = replace(good.track, transform_tool_to_frame=poses)
+    assert blame.find(replace(good, track=track, plan=wrong))[0] == "plan"
+    upright = blame.set_upright(poses, good.scene.task.section("planning"))
+    assert np.abs(upright[:, 2, 3] - 0.003).max() < 0.002
+    assert np.abs(upright[:, :3, 2] - (0, 0, 1)).max() < 1e-9
+
+
+def test_measures(good: blame.Evidence) -> None:
+    figures = blame.measure(good)
+    assert figures["tracking_error_m"] == pytest.approx(0.0, abs=1e-9)
+    assert figures["planning_change_m"] == pytest.approx(0.0, abs=1e-9)
+    assert figures["following_error_m"] == pytest.approx(SIDEWAYS_M)
+    assert blame.measure(shifted(good))["tracking_error_m"] == pytest.approx(SIDEWAYS_M)
+    assert "tracking_error_m" not in blame.measure(replace(good, clip=replace(good.clip, truth=None)))

@@ -1,0 +1,179 @@
+"""One episode without ROS, in the real simulator with the real planner; dream and track are given as true."""
+
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dreamitate import pipeline
+from dreamitate.run_folder import CANCELED, COMPLETED, FAILED, RunFolder, read_json
+from dreamitate_core.clip import Clip, read_clip
+from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.task import Task, load_task
+from dreamitate_core.trajectory import ToolTrajectory
+
+SEED = 1000
+Tracker = Callable[[Clip, str, Progress], dict[str, ToolTrajectory]]
+
+
+class _Replay:
+    """A generator that shows the demonstrator's clip."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def dream(self, *_: object) -> Clip:
+        return read_clip(self._folder)
+
+
+def true_tracks(clip: Clip, backend: str = "region", progress: Progress = quiet) -> dict[str, ToolTrajectory]:
+    """A tracker that is always right."""
+    assert clip.truth is not None
+    progress("track", 0.5)
+    covariance = np.tile(1e-6 * np.eye(6), (12, 1, 1))
+    poses, times = clip.truth["brush"], clip.video.time_s
+    return {"brush": ToolTrajectory("brush", "reference", times, poses, covariance, np.ones(12), np.full(12, 2))}
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> Callable[[Tracker], None]:
+    """Stand-ins for generator and tracker, and small pictures; the call sets another tracker."""
+
+    def small(name: str) -> Task:
+        task = load_task(name)
+        return replace(task, settings={**task.settings, "generator": {"width": 96, "height": 56}})
+
+    def module(name: str, **contents: Any) -> None:
+        made = types.ModuleType(name)
+        made.__dict__.update(contents)
+        monkeypatch.setitem(sys.modules, name, made)
+
+    monkeypatch.setattr(pipeline, "load_task", small)
+    module("dreamitate_gen.registry", load_generator=lambda name, task, model, replay: _Replay(replay))
+    module("dreamitate_track.overlay", draw_overlay=lambda clip, tracks: clip.video)
+
+    def set_tracker(tracker: Tracker) -> None:
+        module("dreamitate_track.track", track=tracker)
+
+    set_tracker(true_tracks)
+    return set_tracker
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path, {"task": "sweeping", "seed": SEED, "robot": "ur5"})
+
+
+def test_whole_episode(stages: object, folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
+    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
+    said: list[tuple[str, float]] = []
+    result = pipeline.run_episode(
+        "sweeping", SEED, "replay", folder=folder, progress=lambda stage, fraction: said.append((stage, fraction))
+    )
+    assert result.success, result
+    assert (result.failed_stage, result.reason) == (None, "")
+    assert result.figures["closest_particle_m"] <= 0.05
+    assert result.figures["following_error_m"] < 0.003
+    order = ["photos", "dream", "track", "plan", "execute", "judge"]
+    assert list(result.timings) == order
+    assert list(dict.fromkeys(stage for stage, _ in said)) == order
+    assert all(0.0 <= fraction <= 1.0 for _, fraction in said)
+    verdict = read_json(folder.path / "verdict.json")
+    assert (verdict["ended"], verdict["success"], verdict["failed_stage"]) == (COMPLETED, True, None)
+    assert verdict["figures"] == pytest.approx(result.figures)
+    for name in ("photo_1.png", "dream.mp4", "tracked.mp4", "path_3d.png", "joints.png", "execution.mp4", "index.html"):
+        assert (folder.path / name).is_file(), name
+    assert read_json(folder.path / "timings.json").keys() == result.timings.keys()
+
+
+def test_same_seed_same_result(stages: object) -> None:
+    first, second = (pipeline.run_episode("sweeping", SEED, "replay") for _ in range(2))
+    assert first.figures == second.figures
+
+
+def test_refused_plan_is_a_result(stages: Callable[[Tracker], None], folder: RunFolder) -> None:
+    def far_away(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        track = true_tracks(clip)["brush"]
+        poses = track.transform_tool_to_frame.copy()
+        poses[6:, 0, 3] += 3.0
+        return {"brush": replace(track, transform_tool_to_frame=poses)}
+
+    stages(far_away)
+    result = pipeline.run_episode("sweeping", SEED, "replay", folder=folder)
+    assert (result.success, result.failed_stage) == (False, "plan")
+    assert "efused" in result.reason
+    verdict = read_json(folder.path / "verdict.json")
+    assert (verdict["ended"], verdict["failed_stage"], verdict["success"]) == (FAILED, "plan", None)
+    assert verdict["reason"] == result.reason
+    assert (folder.path / "tracked.mp4").is_file()
+    assert not (folder.path / "plan.npz").exists()
+
+
+def test_tracker_that_gives_up(stages: Callable[[Tracker], None]) -> None:
+    def blind(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        raise DreamitateError("No tool was found.")
+
+    stages(blind)
+    result = pipeline.run_episode("sweeping", SEED, "replay")
+    assert (result.success, result.failed_stage, result.reason) == (False, "track", "No tool was found.")
+    assert "dream" in result.timings
+
+
+@pytest.mark.parametrize("stage", ["dream", "track", "plan", "execute"])
+def test_cancelled_in_each_stage(stages: object, folder: RunFolder, stage: str) -> None:
+    def stop_in_stage(name: str, fraction: float) -> None:
+        if name == stage:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        pipeline.run_episode("sweeping", SEED, "replay", folder=folder, progress=stop_in_stage)
+    verdict = read_json(folder.path / "verdict.json")
+    assert (verdict["ended"], verdict["failed_stage"]) == (CANCELED, stage)
+    assert (folder.path / "index.html").is_file()
+
+
+def test_defect_is_told_apart_and_kept_in_the_folder(stages: Callable[[Tracker], None], folder: RunFolder) -> None:
+    def broken(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        raise IndexError("list index out of range")
+
+    stages(broken)
+    with pytest.raises(IndexError):
+        pipeline.run_episode("sweeping", SEED, "replay", folder=folder)
+    verdict = read_json(folder.path / "verdict.json")
+    assert (verdict["ended"], verdict["failed_stage"]) == (FAILED, "track")
+    assert "IndexError" in verdict["reason"]
+
+
+def test_arm_is_stopped_when_the_motion_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dreamitate.motion import move
+    from dreamitate_core.plan import Plan
+
+    calls: list[str] = []
+
+    class Table:
+        time_s = 0.0
+        joint_position = np.zeros(6)
+        transform_tool_to_table = np.eye(4)
+
+        def start(self, *_: object) -> None:
+            calls.append("start")
+
+        def stop(self) -> None:
+            calls.append("stop")
+
+    def refuse(stage: str, fraction: float) -> None:
+        raise Cancelled
+
+    zeros = np.zeros((3, 6))
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    plan = Plan([f"j{k}" for k in range(6)], np.arange(3.0), zeros, zeros, zeros, poses, np.arange(3.0), poses)
+    with pytest.raises(Cancelled):
+        move(Table(), plan, filmed=False, progress=refuse)
+    assert calls == ["start", "stop"]
