@@ -17,4 +17,5 @@ setup(
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",
     description="Dreamitate's table in MuJoCo: tasks, cameras, arms with tools, and a demonstrator.",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["sim_node = dreamitate_sim.sim_node:main"]},
 )

@@ -17,4 +17,5 @@ setup(
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",
     description="Where is the tool? Joint two-view region tracking of known tools in stereo clips.",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["tracker_node = dreamitate_track.tracker_node:main"]},
 )

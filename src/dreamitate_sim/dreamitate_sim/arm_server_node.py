@@ -1,0 +1,135 @@
+"""The simulated arm's controller: the action follow_joint_trajectory, with ROS's own error codes."""
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+
+from control_msgs.action import FollowJointTrajectory
+from dreamitate_core.errors import DreamitateError
+from dreamitate_ros.messages import read_trajectory, stamp_ns
+
+from .trajectory_check import Path, WrongJoints, check_path, worst_joint
+
+Array = NDArray[np.float64]
+Result = FollowJointTrajectory.Result
+
+DEFAULT_TOLERANCE_RAD = 0.2
+STOPPED_RAD_S = 0.01
+_FEEDBACK_PERIOD_S = 0.05
+_STOP_LIMIT_S = 5.0
+_STEP_LIMIT_S = 0.5
+
+
+class _Failed(Exception):  # noqa: N818 - carries a code out of the motion
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class ArmServer:
+    """One goal at a time on the table's arm; `table` gives the simulation, its lock and word of its steps."""
+
+    def __init__(self, node: Any, controller: str, table: Any) -> None:
+        self._node, self._table = node, table
+        self.idle = threading.Event()
+        self.idle.set()
+        self._server = ActionServer(
+            node,
+            FollowJointTrajectory,
+            f"{controller}/follow_joint_trajectory",
+            self._execute,
+            goal_callback=self._admit,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            callback_group=node.free,
+        )
+
+    def _admit(self, _: Any) -> GoalResponse:
+        with self._table.stepped:
+            if not self.idle.is_set() or self._node.stopping.is_set():
+                self._node.get_logger().warning(
+                    "trajectory rejected: the arm is busy, or the simulator is about to end"
+                )
+                return GoalResponse.REJECT
+            self.idle.clear()
+            return GoalResponse.ACCEPT
+
+    def _execute(self, handle: Any) -> Any:
+        try:
+            path = self._check(handle.request)
+            self._follow(handle, path)
+        except _Failed as failed:
+            self._node.last_error = str(failed)
+            self._node.get_logger().error(str(failed))
+            self._table.stop(_STOP_LIMIT_S)
+            if handle.is_cancel_requested:
+                handle.canceled()
+            else:
+                handle.abort()
+            return Result(error_code=failed.code, error_string=str(failed))
+        else:
+            handle.succeed()
+            return Result(error_code=Result.SUCCESSFUL)
+        finally:
+            self.idle.set()
+
+    def _check(self, request: Any) -> Path:
+        if stamp_ns(request.trajectory.header):
+            raise _Failed(Result.OLD_HEADER_TIMESTAMP, "Trajectories start at once: their stamp must be zero.")
+        try:
+            names, time_s, position, velocity = read_trajectory(request.trajectory)
+            return check_path(self._table.robot, names, time_s, position, velocity, self._table.joint_position())
+        except WrongJoints as wrong:
+            raise _Failed(Result.INVALID_JOINTS, str(wrong)) from None
+        except DreamitateError as wrong:
+            raise _Failed(Result.INVALID_GOAL, str(wrong)) from None
+
+    def _follow(self, handle: Any, path: Path) -> None:
+        names = self._table.robot.joint_names
+        on_way = _tolerances(handle.request.path_tolerance, names)
+        at_end = _tolerances(handle.request.goal_tolerance, names)
+        try:
+            self._table.start(path)
+        except DreamitateError as wrong:
+            raise _Failed(Result.INVALID_GOAL, str(wrong)) from None
+        fed_back_s = -1.0
+        with self._table.stepped:
+            while True:
+                self._table.stepped.wait(_STEP_LIMIT_S)
+                following = self._table.following()
+                if handle.is_cancel_requested:
+                    raise _Failed(Result.SUCCESSFUL, "cancelled")
+                if self._node.stopping.is_set():
+                    raise _Failed(Result.INVALID_GOAL, self._node.stop_reason)
+                if following.state in ("aborted", "idle"):
+                    raise _Failed(Result.PATH_TOLERANCE_VIOLATED, following.reason or "The simulation was reset.")
+                over = worst_joint(following.error, at_end if following.state == "done" else on_way, names)
+                if over:
+                    done = following.state == "done"
+                    code = Result.GOAL_TOLERANCE_VIOLATED if done else Result.PATH_TOLERANCE_VIOLATED
+                    raise _Failed(code, over)
+                if following.state == "done":
+                    return
+                if self._table.time_s() - fed_back_s >= _FEEDBACK_PERIOD_S:
+                    fed_back_s = self._table.time_s()
+                    handle.publish_feedback(self._feedback(following.error))
+
+    def _feedback(self, error: Array) -> FollowJointTrajectory.Feedback:
+        feedback = FollowJointTrajectory.Feedback(joint_names=self._table.robot.joint_names)
+        feedback.header.stamp = self._node.get_clock().now().to_msg()
+        actual = self._table.joint_position()
+        feedback.actual.positions = actual.tolist()
+        feedback.desired.positions = (actual + error).tolist()
+        feedback.error.positions = np.asarray(error).tolist()
+        return feedback
+
+
+def _tolerances(given: Any, names: list[str]) -> Array:
+    """Return (dof,) rad: 0 stands for the default, a negative one for none, as in control_msgs/JointTolerance."""
+    tolerance = np.full(len(names), DEFAULT_TOLERANCE_RAD)
+    for entry in given:
+        if entry.name in names and entry.position:
+            tolerance[names.index(entry.name)] = entry.position if entry.position > 0 else np.inf
+    return tolerance

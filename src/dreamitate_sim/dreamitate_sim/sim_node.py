@@ -1,0 +1,176 @@
+"""The simulator node: what cameras, arm and controller would be, and the judge."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import TransformStamped
+from numpy.typing import NDArray
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_srvs.srv import Trigger
+
+from dreamitate_core import se3
+from dreamitate_core.camera import load_rig
+from dreamitate_core.clip import write_clip
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.robot import load_robot
+from dreamitate_core.task import load_task
+from dreamitate_core.tool import load_tool
+from dreamitate_ros.links import link_poses, read_joints
+from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_frame, fill_image
+from dreamitate_ros.rates import RateMeter
+from dreamitate_ros.stage_node import StageNode, run_node
+from tf2_msgs.msg import TFMessage
+
+from .arm_server_node import ArmServer
+from .demonstrator import demonstrate
+from .interface import INTERFACE
+from .live_table import LiveTable
+from .scene import make_scene
+
+Array = NDArray[np.float64]
+
+TF_RATE_HZ = 20.0
+_REST_LIMIT_S = 10.0
+
+
+class SimNode(StageNode):
+    """The live table, told over topics, services and the controller's action."""
+
+    def __init__(self) -> None:
+        super().__init__(INTERFACE)
+        self._task, self._robot = load_task(self.value("task")), load_robot(self.value("robot"))
+        self._tool, self._rig = load_tool(self._task.tools[0]), load_rig(self._task.rig)
+        self._joints = read_joints(self._robot.urdf)
+        self._seed = -1
+        self._steps = 0
+        self._image_rate, self._step_rate = RateMeter(), RateMeter(100)
+        self._images = [self.publisher(Image, f"camera_{i}/color/image_raw") for i in (1, 2)]
+        self._infos = [self.publisher(CameraInfo, f"camera_{i}/color/camera_info") for i in (1, 2)]
+        self._states = self.publisher(JointState, "joint_states")
+        self._tf = self.publisher(TFMessage, "/tf")
+        self._tf_static = self.publisher(TFMessage, "/tf_static")
+        self._table: LiveTable | None = None
+
+    def begin(self) -> None:
+        """Set up the table, then serve it."""
+        self._tell_static_frames()
+        rate_hz = self.value("joint_state_rate_hz")
+        self._table = table = LiveTable(
+            self._robot,
+            self._tool,
+            1.0 / rate_hz,
+            self.value("speed"),
+            self._on_step,
+            self._on_pictures,
+            lambda moving: 1.0 / self.value("image_rate_hz" if moving else "idle_image_rate_hz"),
+        )
+        self._set_up(table)
+        self.create_service(Trigger, "~/judge", self._judge, callback_group=self.free)
+        self.create_service(Trigger, "~/reset", self._reset, callback_group=self.free)
+        self._server = ArmServer(self, self.value("controller"), table)
+
+    def end(self) -> None:
+        """Stop the arm."""
+        if self._table:
+            self._server.idle.wait(2.0)
+            self._table.end()
+
+    def diagnosis(self) -> tuple[str, dict[str, object]]:
+        """Return whether the simulation keeps up."""
+        now_s = self.now_ns() / 1e9
+        step_hz, wanted_hz = self._step_rate.rate_hz(now_s), self.value("joint_state_rate_hz")
+        slow = self._table is not None and step_hz < 0.5 * wanted_hz
+        return ("slower than real time" if slow else ""), {
+            "seed": self._seed,
+            "joint states Hz": f"{step_hz:.1f}",
+            "images Hz": f"{self._image_rate.rate_hz(now_s):.2f}",
+        }
+
+    def _set_up(self, table: LiveTable) -> None:
+        """Set up the scene of the parameter `seed`, and have it demonstrated where that is asked for."""
+        seed = self.value("seed")
+        scene = make_scene(self._task, seed, self.value("split"))
+        folder = self.value("demonstration")
+        if folder:
+            size = self._task.section("generator")
+            width, height = int(size["width"]), int(size["height"])
+            clip = table.do_where_drawn(lambda: demonstrate(scene, 0, width, height))
+            write_clip(Path(folder), clip)
+        table.set_up(scene)
+        self._seed = seed
+
+    def _judge(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert self._table is not None
+        self._table.rest(_REST_LIMIT_S)
+        response.success, response.message = True, json.dumps(asdict(self._table.judge()))
+        return response
+
+    def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert self._table is not None
+        if not self._server.idle.is_set():
+            response.success, response.message = False, "The arm moves; cancel its trajectory first."
+            return response
+        try:
+            if self._table.touched or self._seed != self.value("seed"):
+                self._set_up(self._table)
+            response.success, response.message = True, f"scene {self._seed}"
+        except DreamitateError as problem:
+            self.last_error = str(problem)
+            response.success, response.message = False, str(problem)
+        return response
+
+    def _on_step(self, position: Array, velocity: Array) -> None:
+        stamp = self.get_clock().now()
+        state = JointState(name=self._robot.joint_names)
+        state.header.stamp = stamp.to_msg()
+        state.position, state.velocity = position.tolist(), velocity.tolist()
+        self._states.publish(state)
+        self._step_rate.tick(stamp.nanoseconds / 1e9)
+        self._steps += 1
+        if self._steps % max(round(self.value("joint_state_rate_hz") / TF_RATE_HZ), 1) == 0:
+            poses = link_poses(self._joints, dict(zip(self._robot.joint_names, position, strict=True)))
+            self._tf.publish(_frames(poses, stamp.nanoseconds))
+
+    def _on_pictures(self, *pictures: Any) -> None:
+        stamp = self.now_ns()
+        self._image_rate.tick(stamp / 1e9)
+        for index, picture in enumerate(pictures):
+            frame = OPTICAL_FRAMES[index]
+            self._infos[index].publish(fill_camera_info(CameraInfo(), self._rig.cameras[index], frame, stamp))
+            self._images[index].publish(fill_image(Image(), picture, frame, stamp))
+
+    def _tell_static_frames(self) -> None:
+        """Publish where cameras, arm and tool are fixed."""
+        to_table = self._rig.transform_reference_to_table
+        if to_table is None:
+            raise DreamitateError(f"The rig {self._task.rig!r} lacks transform_reference_to_table.")
+        placed = (self._task.settings.get("robots") or {}).get(self._robot.name)
+        if placed is None:
+            raise DreamitateError(f"Task {self._task.name!r} does not say where the robot {self._robot.name!r} stands.")
+        tip = se3.make_transform(np.eye(3), self._tool.tip)
+        frames: list[tuple[str, str, Array]] = [
+            ("table", frame, to_table @ camera.transform_camera_to_reference)
+            for frame, camera in zip(OPTICAL_FRAMES, self._rig.cameras, strict=True)
+        ]
+        frames += [
+            ("table", self._robot.base_frame, np.array(placed["transform_base_to_table"], float)),
+            (self._robot.flange_frame, "tool", self._tool.transform_tool_to_flange),
+            ("tool", "tool_tip", tip),
+        ]
+        self._tf_static.publish(_frames(frames, self.now_ns()))
+
+
+def _frames(poses: list[tuple[str, str, Array]], stamp: int) -> TFMessage:
+    return TFMessage(transforms=[fill_frame(TransformStamped(), *pose, stamp) for pose in poses])
+
+
+def main() -> None:
+    """Run the node."""
+    run_node(SimNode)
+
+
+if __name__ == "__main__":
+    main()
