@@ -30,7 +30,7 @@ def head() -> trimesh.Trimesh:
     x = np.linspace(-HALF_WIDTH, HALF_WIDTH, STATIONS)
     front, back = arc_y(x, FRONT_Y - SAGITTA, SAGITTA), arc_y(x, BACK_Y, BACK_SAGITTA)
     depth = front - back
-    # (y, z, colour) around the cross-section, seen from +x: along the bottom, up the front, over the top, down the back.
+    # (y, z, colour) around the cross-section, seen from +x: bottom, up the front, over the top, down the back.
     ring = [
         (back + ROW, 0.0, BLACK),
         (front - ROW, 0.0, BLACK),

@@ -14,8 +14,8 @@ def cloth_texture(look: Look) -> NDArray[np.uint8]:
     random = np.random.default_rng(look.cloth_seed)
     folds = _ridges(random, 5, 4) * 0.6 + _ridges(random, 16, 12) * 0.4
     grain = random.standard_normal((HEIGHT // 2, WIDTH // 2)).astype(np.float32)
-    grain = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
-    grey = look.cloth_grey + look.wrinkle * folds + 1.2 * grain
+    fine = cv2.resize(grain, (WIDTH, HEIGHT), interpolation=cv2.INTER_LINEAR)
+    grey = look.cloth_grey + look.wrinkle * folds + 1.2 * fine
     return np.clip(grey[..., None] * np.array(look.cloth_tint, np.float32), 0, 255).astype(np.uint8)
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from dreamitate_core.camera import read_rig
 from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
@@ -61,22 +63,33 @@ def write_demonstrations(
     Raises DreamitateError for a folder that was made with another size; Cancelled through `progress`.
     """
     if count < 1 or width < 16 or height < 16:
-        raise DreamitateError(f"Demonstrations: count {count} must be at least 1, size {width}x{height} at least 16x16.")
+        raise DreamitateError(f"{count} demonstrations of {width}x{height}: at least 1 of at least 16x16 is needed.")
     out.mkdir(parents=True, exist_ok=True)
-    jobs = ((task.name, next_seed, split, str(out), width, height) for next_seed in range(seed, seed + 2 * count + 10))
     written: list[Path] = []
+    tried = 0
     # A GL context does not survive a fork, so each worker starts afresh.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(workers or os.cpu_count() or 1) as pool, tqdm(total=count, unit="clip") as bar:
-        for path in pool.imap(_write_one, jobs):
-            if path is not None:
-                written.append(Path(path))
-                bar.update()
+    with (
+        context.Pool(workers or os.cpu_count() or 1, _ignore_interrupt) as pool,
+        tqdm(total=count, unit="clip") as bar,
+    ):
+        while len(written) < count:
+            seeds = range(seed + tried, seed + tried + count - len(written))
+            tried += len(seeds)
+            if tried > 2 * count + 10:
+                raise DreamitateError(f"Only {len(written)} of {count} scenes from seed {seed} on could be solved.")
+            jobs = [(task.name, next_seed, split, str(out), width, height) for next_seed in seeds]
+            for path in pool.imap(_write_one, jobs):
+                if path is not None:
+                    written.append(Path(path))
+                    bar.update()
                 progress("demonstrate", len(written) / count)
-            if len(written) == count:
-                pool.terminate()
-                return written
-    raise DreamitateError(f"Only {len(written)} of {count} scenes from seed {seed} on could be solved.")
+    return written
+
+
+def _ignore_interrupt() -> None:
+    """Leave Ctrl-C to the parent process, which ends its workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _write_one(job: tuple[str, int, str, str, int, int]) -> str | None:
@@ -84,9 +97,20 @@ def _write_one(job: tuple[str, int, str, str, int, int]) -> str | None:
     task_name, seed, split, out, width, height = job
     folder = Path(out) / f"{task_name}-{seed:06d}"
     if folder.is_dir():
+        _check_size(folder, width, height)
         return str(folder)
     clip = demonstration(load_task(task_name), seed, split, width, height)
     if clip is None:
         return None
     write_clip(folder, clip)
     return str(folder)
+
+
+def _check_size(folder: Path, width: int, height: int) -> None:
+    """Raise DreamitateError where the clip in the folder has another size."""
+    camera = read_rig(folder / "cameras.json").camera_1
+    if (camera.width, camera.height) != (width, height):
+        raise DreamitateError(
+            f"{folder} holds a clip of {camera.width}x{camera.height}; {width}x{height} is asked for."
+            " Choose another folder, or remove it."
+        )

@@ -130,7 +130,9 @@ def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progr
     for count, sweep in enumerate(demonstration.successes(progress), start=1):
         if count == way + 1:
             return demonstration.film(sweep, width, height, progress)
-    raise DreamitateError(f"Scene {scene.seed} of {scene.task.name} has {count} ways that succeed; way {way} asked for.")
+    raise DreamitateError(
+        f"Scene {scene.seed} of {scene.task.name} has {count} ways that succeed; way {way} asked for."
+    )
 
 
 def _world_with_tool(scene: Scene, rig: StereoRig, tool: Tool) -> mujoco.MjSpec:

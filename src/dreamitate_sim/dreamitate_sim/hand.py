@@ -39,11 +39,13 @@ def random_person(random: np.random.Generator, travel: Array) -> Person:
     travel: (2,) the tool's direction of travel on the table. Where it is along y, either hand will do.
     """
     side = 1 if random.uniform(-0.3, 0.3) > travel[0] else -1
-    skin = np.array(SKIN_COLOURS[random.integers(len(SKIN_COLOURS))]) * random.uniform(0.94, 1.03)
+    skin = SKIN_COLOURS[random.integers(len(SKIN_COLOURS))]
+    shade = random.uniform(0.94, 1.03)
+    red, green, blue = (min(int(value * shade), 255) for value in skin)
     return Person(
         side=side,
         elbow=(side * random.uniform(0.38, 0.46), random.uniform(-0.38, -0.30), random.uniform(0.17, 0.22)),
-        skin=tuple(int(value) for value in np.clip(skin, 0, 255)),
+        skin=(red, green, blue),
         sleeve=SLEEVE_COLOURS[random.integers(len(SLEEVE_COLOURS))],
         sleeve_from_m=random.uniform(0.08, 0.30),
         size=random.uniform(0.85, 1.0),
@@ -62,7 +64,9 @@ def add_hand(spec: mujoco.MjSpec, person: Person, handle_radius_m: float) -> Non
     for index, z in enumerate(np.array((-0.026, -0.009, 0.008, 0.025)) * size):
         shade = skin * (0.97 + 0.02 * (index % 2))
         _add_capsule(hand, (0.014, 0.026 * mirror, z), (-0.5 * around, around * mirror, z), 0.0085 * size, shade)
-        _add_capsule(hand, (-0.5 * around, around * mirror, z), (-around, -0.3 * around * mirror, z), 0.008 * size, shade)
+        _add_capsule(
+            hand, (-0.5 * around, around * mirror, z), (-around, -0.3 * around * mirror, z), 0.008 * size, shade
+        )
     thumb = np.array((-0.3 * around, -around * mirror, 0.022 * size))
     _add_capsule(hand, (0.030, -0.018 * mirror, 0.010), thumb, 0.009 * size, skin)
     _add_capsule(hand, thumb, (-around, -0.1 * around * mirror, 0.030 * size), 0.008 * size, skin)
@@ -101,7 +105,9 @@ def _add_ellipsoid(body: mujoco.MjsBody, centre: tuple, half_size: Array, colour
     _unseen_by_physics(body.add_geom(type=mujoco.mjtGeom.mjGEOM_ELLIPSOID, pos=centre, size=half_size), colour)
 
 
-def _add_capsule(body: mujoco.MjsBody, end_a: tuple | Array, end_b: tuple | Array, radius: float, colour: Array) -> None:
+def _add_capsule(
+    body: mujoco.MjsBody, end_a: tuple | Array, end_b: tuple | Array, radius: float, colour: Array
+) -> None:
     ends = np.concatenate([end_a, end_b])
     geom = body.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=ends, size=[radius, 0.0, 0.0])
     _unseen_by_physics(geom, colour)

@@ -32,9 +32,9 @@ class Part:
         """Metres from the part's own axis to its outermost point, seen from above."""
         if self.shape == "box":
             return float(np.hypot(self.size[0], self.size[1])) / 2.0
-        return max(self.size[1:3] if self.shape == "prism" else self.size[:2]) / 2.0 if self.shape != "cylinder" else (
-            self.size[0] / 2.0
-        )
+        if self.shape == "cylinder":
+            return self.size[0] / 2.0
+        return max(self.size[1:3] if self.shape == "prism" else self.size[:2]) / 2.0
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def load_objects(task_name: str, role: str, split: str) -> list[ObjectKind]:
 
 
 def _kind(entry: dict) -> ObjectKind:
-    return ObjectKind(entry["name"], float(entry["mass_g"]) * 1e-3, tuple(_part(entry["name"], p) for p in entry["parts"]))
+    name = entry["name"]
+    return ObjectKind(name, float(entry["mass_g"]) * 1e-3, tuple(_part(name, part) for part in entry["parts"]))
 
 
 def _part(owner: str, entry: dict) -> Part:
@@ -83,5 +84,6 @@ def _part(owner: str, entry: dict) -> Part:
     if len(size) != SIZES[shape] or min(size) <= 0.0:
         raise DreamitateError(f"{owner}: a {shape} has {SIZES[shape]} positive sizes; these are {size}.")
     metres = [size[0], *(np.array(size[1:]) * 1e-3)] if shape == "prism" else np.array(size) * 1e-3
-    base = np.array(entry.get("at_mm", (0.0, 0.0, 0.0)), float) * 1e-3
-    return Part(shape, tuple(map(float, metres)), tuple(map(float, base)), tuple(entry["colour"]))
+    x, y, z = (float(value) * 1e-3 for value in entry.get("at_mm", (0.0, 0.0, 0.0)))
+    red, green, blue = (int(value) for value in entry["colour"])
+    return Part(shape, tuple(map(float, metres)), (x, y, z), (red, green, blue))

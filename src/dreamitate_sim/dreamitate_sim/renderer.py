@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core.camera import Camera, StereoRig
+from dreamitate_core.errors import DreamitateError
 
 from .gl import make_current, mujoco
-from .world import ACTOR_GROUP
+from .world import ACTOR_GROUP, LARGEST_HEIGHT, LARGEST_WIDTH
 
 Image = NDArray[np.uint8]
-
-LARGEST_SUPERSAMPLED_WIDTH = 768
-"""Pictures up to this width are drawn at twice the size and averaged, which looks better than multisampling."""
 
 
 class Renderer:
@@ -45,9 +43,10 @@ class Renderer:
     def render(self, data: mujoco.MjData, camera_index: int, width: int, height: int, bare: bool = False) -> Image:
         """Return the picture (height, width, 3) RGB by camera 1 or 2, as the paper crops and resizes it.
 
-        bare: without the actors (hand, tool, arm).
+        bare: without the actors (hand, tool, arm). Raises DreamitateError for a size that is too large to draw.
         """
-        scale = 2 if width <= LARGEST_SUPERSAMPLED_WIDTH else 1
+        # Twice the size, then averaged, looks better than multisampling; the largest pictures go without.
+        scale = 2 if 2 * width <= LARGEST_WIDTH and 2 * height <= LARGEST_HEIGHT else 1
         image = self._draw(data, camera_index, width * scale, height * scale, bare)
         if scale == 1:
             return image
@@ -68,6 +67,10 @@ class Renderer:
         return geom_of_segment[segment]
 
     def _draw(self, data: mujoco.MjData, camera_index: int, width: int, height: int, bare: bool) -> Image:
+        if not (0 < width <= LARGEST_WIDTH and 0 < height <= LARGEST_HEIGHT):
+            raise DreamitateError(
+                f"A picture of {width}x{height} was asked for; at most {LARGEST_WIDTH}x{LARGEST_HEIGHT} can be drawn."
+            )
         make_current()
         option = mujoco.MjvOption()
         option.geomgroup[ACTOR_GROUP] = not bare

@@ -105,7 +105,7 @@ def make_scene(task: Task, seed: int, split: str) -> Scene:
 
 def random_look(random: np.random.Generator) -> Look:
     """Return a random light and a random black cloth."""
-    # The light comes from the person's side, so that the parked arm on the far side throws its shadow out of the pictures.
+    # The light comes from the person's side, so that the parked arm throws its shadow out of the pictures.
     azimuth, elevation = random.uniform(0.0, np.pi), np.deg2rad(random.uniform(45.0, 80.0))
     horizontal = np.cos(elevation)
     warmth = random.uniform(-1.0, 1.0)

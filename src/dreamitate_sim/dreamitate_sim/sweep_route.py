@@ -47,7 +47,7 @@ def find_routes(particles: Array, star: Array, obstacles: Array, random: np.rand
 
     particles: (n, 2), star: (2,), obstacles: (m, 3) x, y, radius; metres in the table frame.
     """
-    routes = []
+    routes: list[Route] = []
     for index in range(len(particles)):
         gap = random.uniform(*GAP_M)
         noise = random.uniform(0.0, WAY_NOISE_M)

@@ -61,9 +61,10 @@ def judge(scene: Scene, positions: Array) -> Verdict:
         "obstacles_moved_m": float(moved.max(initial=0.0)),
     }
     success = bool(distance.min() <= radius)
+    inside, touched = int((distance <= radius).sum()), int((moved > TOUCHED_M).sum())
     text = (
-        f"{int(figures['particles_on_star'])} of {len(distance)} particles within {radius * 1e3:.0f} mm of the star"
-        f" (closest {distance.min() * 1e3:.0f} mm), {int(figures['obstacles_touched'])} of {len(moved)} obstacles moved."
+        f"{inside} of {len(distance)} particles within {radius * 1e3:.0f} mm of the star"
+        f" (closest {distance.min() * 1e3:.0f} mm), {touched} of {len(moved)} obstacles moved."
     )
     return Verdict(success, figures, text)
 
@@ -107,7 +108,9 @@ def _try_scene(
             return None
         taken.append(np.array([*spot, kind.radius]))
         objects.append(Placed(kind, "distractor", *spot, random.uniform(-np.pi, np.pi)))
-    mark = Mark(*star, random.uniform(-np.pi, np.pi), random.uniform(0.032, 0.038), STAR_COLOUR)
+    mark = Mark(
+        float(star[0]), float(star[1]), random.uniform(-np.pi, np.pi), random.uniform(0.032, 0.038), STAR_COLOUR
+    )
     return Scene(task, seed, split, tuple(objects), (mark,), random_look(random))
 
 

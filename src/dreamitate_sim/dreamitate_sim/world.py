@@ -18,6 +18,8 @@ from .scene import Look, Mark, Scene
 Array = NDArray[np.float64]
 
 TIMESTEP_S = 0.004
+LARGEST_WIDTH, LARGEST_HEIGHT = 1536, 896
+"""Of a picture, in pixels, before it is averaged to its final size."""
 SCENE_GROUP, ACTOR_GROUP = 0, 2
 """Geometry groups: the bare scene, and what acts in it (hand, tool, arm), which a bare picture leaves out."""
 OBJECT_BITS, TOOL_BITS = 1, 2
@@ -41,7 +43,7 @@ def build_world(scene: Scene, rig: StereoRig) -> mujoco.MjSpec:
     spec.option.timestep = TIMESTEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1536, 896
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = LARGEST_WIDTH, LARGEST_HEIGHT
     spec.visual.quality.shadowsize, spec.visual.quality.offsamples = 1024, 0
     spec.visual.quality.numquads, spec.visual.quality.numslices, spec.visual.quality.numstacks = 8, 16, 8
     spec.visual.map.znear, spec.visual.map.zfar = 0.1, 3.0
