@@ -1,6 +1,7 @@
 """The coordinator node: one rollout, stage by stage, each one's product kept in the run's folder as it comes."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from .recorder_node import Recorder
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 from .scene_client_node import SceneClient
 from .stage_client_node import ArmStopper, StageClient, StageFailed
+from .terminal import ProgressShow
 
 SPANS = {
     "photos": (0.0, 0.05),
@@ -81,7 +83,7 @@ class CoordinatorNode(StageNode):
         run = _Run(goal, self._folder(request))
         goal.so_far["folder"] = str(run.folder.path.resolve())
         if self.value("record"):
-            self._recorder.open_bag(run.folder.path / "rollout", self._metadata(goal))
+            self._recorder.open_bag(run.folder.path / "rollout", {**run.folder.metadata(), "goal": goal.uuid.hex()})
         try:
             self._stages(run, goal, request.seed)
         except Cancelled as stopped:
@@ -159,10 +161,6 @@ class CoordinatorNode(StageNode):
         except (DreamitateError, OSError) as problem:
             raise StageError(Rollout.Result.FOLDER_FAILED, str(problem)) from None
 
-    def _metadata(self, goal: Goal) -> dict[str, str]:
-        request = goal.request
-        return {"task": request.task, "seed": str(request.seed), "goal": goal.uuid.hex(), "robot": self._robot.name}
-
     def _finish(self, run: "_Run") -> None:
         """Write what is still to be written, close the bag, make the page. What fails here is said, not raised."""
         try:
@@ -185,6 +183,7 @@ class _Run:
         self.ending = Ending()
         self.verdict: dict[str, Any] = {}
         self.written: list[Future[Any]] = []
+        self._show = ProgressShow(sys.stdout)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -199,6 +198,7 @@ class _Run:
 
     def tell(self, text: str, fraction: float) -> None:
         """Publish how far the running stage is."""
+        self._show(self.name, fraction)
         low, high = SPANS["execute" if self.name == "plan" else self.name]
         self.goal.progress(f"{self.name}: {text}" if text else self.name, low + (high - low) * fraction)
 
@@ -217,7 +217,7 @@ class _Run:
     def _stop_watch(self) -> None:
         seconds = time.monotonic() - self._began_s
         self.folder.add_timing(self.name, seconds)
-        print(f"{self.name}: {seconds:.1f} s", flush=True)
+        self._show.close()
 
 
 def _keep_dream(folder: RunFolder, clip: Clip) -> None:
