@@ -17,12 +17,16 @@ from dreamitate_core.clip import Clip, read_clip, read_image, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, read_plan
 from dreamitate_core.robot import Robot, load_robot
+from dreamitate_core.task import load_task
+from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks
 from dreamitate_core.video import read_mp4
 
 from .joint_figure import draw_joints
 from .path_figure import STATUS_COLOUR, ToolPaths, draw_path
 from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, read_json
+
+Array = NDArray[np.float64]
 
 STAGE_LABELS = {"photos": "Look", "dream": "Dream", "track": "Track", "plan": "Plan", "execute": "Execute"}
 STAGE_FILES = {
@@ -63,8 +67,10 @@ def write_page(folder: Path) -> Path:
     clip = _read(lambda: read_clip(folder / "dream"))
     track = _read(lambda: next(iter(read_tracks(folder / "track.npz").values())))
     plan = _read(lambda: read_plan(folder / "plan.npz"))
-    robot = _read(lambda: load_robot(str(record.get("settings", {}).get("robot"))))
+    robot = _read(lambda: load_robot(_plain_setting(record, "robot")))
     moved = _read_motion(folder / "motion.npz")
+    if moved and "transform_tool_to_table" not in moved and clip and robot:
+        moved.update(_tool_poses(moved["position"], _plain_setting(record, "task"), robot, clip.tools[0]))
     _draw(folder, clip, track, plan, robot, moved)
     sections = [
         _header(record),
@@ -98,12 +104,24 @@ def _read(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _read_motion(path: Path) -> dict[str, NDArray[np.float64]] | None:
+def _read_motion(path: Path) -> dict[str, Array] | None:
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except (OSError, ValueError):
         return None
+
+
+def _tool_poses(position: Array, task: str, robot: Robot, tool: Tool) -> dict[str, Array]:
+    """Return where the tool was (N, 4, 4) at joint positions (N, dof); nothing where the arm is of another kind."""
+    from dreamitate_exec.chain import Chain
+    from dreamitate_exec.settings import transform_base_to_table
+
+    try:
+        base = transform_base_to_table(load_task(task), robot)
+    except DreamitateError:
+        return {}
+    return {"transform_tool_to_table": base @ Chain(robot).flange(position) @ tool.transform_tool_to_flange}
 
 
 def _draw(
@@ -112,7 +130,7 @@ def _draw(
     track: ToolTrajectory | None,
     plan: Plan | None,
     robot: Robot | None,
-    moved: dict[str, NDArray[np.float64]] | None,
+    moved: dict[str, Array] | None,
 ) -> None:
     """Write strip.jpg, path_3d.png and joints.png as far as there is something to draw."""
     moved = moved or {}
@@ -345,8 +363,12 @@ def _table(rows: dict[str, Any]) -> str:
     return f"<table>{''.join(cells)}</table>"
 
 
+def _plain_setting(record: dict[str, Any], name: str) -> str:
+    return str(record.get("settings", {}).get(name, "?"))
+
+
 def _setting(record: dict[str, Any], name: str) -> str:
-    return html.escape(str(record.get("settings", {}).get(name, "?")))
+    return html.escape(_plain_setting(record, name))
 
 
 def _bytes(size: int) -> str:

@@ -126,6 +126,12 @@ class RunFolder:
         record["settings"] = {**record.get("settings", {}), **settings}
         write_json(self.path / "verdict.json", record)
 
+    def metadata(self) -> dict[str, str]:
+        """Return what a bag of the run should say about it: the settings and the sources' git revision."""
+        record = read_json(self.path / "verdict.json")
+        kept = {**record.get("settings", {}), "git_revision": record.get("git_revision", "")}
+        return {name: str(value) for name, value in kept.items()}
+
     def finish(self, ending: Ending) -> Path:
         """Write `verdict.json` and the page, and return the page's path. A later call replaces both."""
         record = {**read_json(self.path / "verdict.json"), **asdict(ending), "finished": _now()}

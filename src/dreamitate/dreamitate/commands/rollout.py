@@ -44,8 +44,7 @@ def run(options: argparse.Namespace) -> int:
             logs = Path(values["runs"]) / "log"
             supervisor = Supervisor(rollout_nodes(values), environment, logs, "coordinator", _say)
             return supervisor.run(READY_LIMIT_S, values["log_level"])
-        settings = {**values, "seed": int(values["seed"]), "robot": _robot(values), "domain": domain}
-        folder = RunFolder.create(Path(values["runs"]), settings)
+        folder = RunFolder.create(Path(values["runs"]), _settings(values, domain))
         nodes = rollout_nodes(values, folder.path)
         _say(f"{len(nodes)} processes in ROS domain {domain}; logs in {folder.path / 'log'}")
         supervisor = Supervisor(nodes, environment, folder.path / "log", "coordinator", _say)
@@ -66,12 +65,19 @@ def parse(texts: list[str]) -> dict[str, str]:
     return values
 
 
-def _robot(values: dict[str, str]) -> str:
+def _settings(values: dict[str, str], domain: int) -> dict[str, object]:
+    """Return what the folder keeps: all arguments with nothing left open, and the hash of the weights."""
+    from dreamitate_core.paths import models_dir
     from dreamitate_core.task import load_task
 
     from ..graph import TASK_ROBOT
+    from ..provenance import file_hash
 
-    return load_task(values["task"]).robot if values["robot"] == TASK_ROBOT else values["robot"]
+    robot = load_task(values["task"]).robot if values["robot"] == TASK_ROBOT else values["robot"]
+    settings: dict[str, object] = {**values, "seed": int(values["seed"]), "robot": robot, "domain": domain}
+    if values["generator"] == "svd":
+        settings["weights"] = file_hash(Path(values["model"]) if values["model"] else models_dir() / values["task"])
+    return settings
 
 
 def _say(text: str) -> None:
