@@ -85,11 +85,11 @@ class Renderer:
         return np.ascontiguousarray(image[::-1])
 
     def _set_intrinsics(self, index: int, camera: Camera) -> None:
-        """Focal lengths and the principal point's offset from the picture's middle, in units of the sensor's size."""
+        """Focal lengths, and how far the picture's middle lies from the principal point, in units of the sensor's size."""
         size = np.array([1.0, camera.height / camera.width])
         pixel = 1.0 / camera.width
         middle = np.array([camera.width - 1, camera.height - 1]) / 2.0
-        offset = (camera.K[:2, 2] - middle) * pixel
+        offset = (middle - camera.K[:2, 2]) * pixel
         self._model.cam_sensorsize[index] = size
         self._model.cam_resolution[index] = camera.width, camera.height
         self._model.cam_intrinsic[index] = [camera.K[0, 0] * pixel, camera.K[1, 1] * pixel, *offset]
