@@ -112,6 +112,6 @@ def test_measures(good: blame.Evidence) -> None:
     figures = blame.measure(good)
     assert figures["tracking_error_m"] == pytest.approx(0.0, abs=1e-9)
     assert figures["planning_change_m"] == pytest.approx(0.0, abs=1e-9)
-    assert figures["following_error_m"] == pytest.approx(SIDEWAYS_M)
+    assert SIDEWAYS_M / 2 < figures["following_error_m"] <= SIDEWAYS_M
     assert blame.measure(shifted(good))["tracking_error_m"] == pytest.approx(SIDEWAYS_M)
     assert "tracking_error_m" not in blame.measure(replace(good, clip=replace(good.clip, truth=None)))

@@ -12,10 +12,22 @@ import pytest
 
 from dreamitate import ending
 from dreamitate.report import FILE_NOTES, STAGE_FILES, headline
-from dreamitate.run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder, read_json, side_by_side, write_json
+from dreamitate.run_folder import (
+    CANCELED,
+    COMPLETED,
+    FAILED,
+    Ending,
+    RunFolder,
+    read_json,
+    read_motion,
+    side_by_side,
+    write_json,
+)
 from dreamitate_core.clip import read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import read_plan
+from dreamitate_core.robot import load_robot
+from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import read_tracks
 from dreamitate_core.video import read_mp4
 
@@ -186,3 +198,36 @@ def test_side_by_side_starts_with_both_photos(make_rollout: MakeRollout) -> None
     assert len(pictures) == 13
     assert (pictures[0] == np.hstack([clip.video.view_1[0], clip.background_2])).all()
     assert (pictures[12] == np.hstack([clip.video.view_1[12], clip.video.view_2[11]])).all()
+
+
+def test_afterthoughts_of_a_simulated_rollout(make_rollout: MakeRollout) -> None:
+    """The made-up sweep meets no particle of the real scene: the dream is to blame, and the figures are measured."""
+    folder = make_rollout()
+    folder.finish(Ending(COMPLETED, success=False, figures={"closest_particle_m": 0.2}, text="0 of 3 particles."))
+    ending.add_afterthoughts(folder)
+    verdict = read_json(folder.path / "verdict.json")
+    assert verdict["blame"] == "dream"
+    assert verdict["figures"]["closest_particle_m"] == 0.2
+    assert verdict["figures"]["tracking_error_m"] == pytest.approx(0.0, abs=1e-6)
+    assert verdict["figures"]["following_error_m"] < 0.01
+    assert "to blame: dream" in Page(folder.path / "index.html").text
+    assert "to blame: dream" in ending.last_lines(folder.path)
+
+
+def test_no_afterthoughts_without_a_verdict(make_rollout: MakeRollout) -> None:
+    folder = make_rollout("plan", "refused")
+    before = read_json(folder.path / "verdict.json")
+    ending.add_afterthoughts(folder)
+    assert read_json(folder.path / "verdict.json") == before
+
+
+def test_tool_poses_follow_from_joints(make_rollout: MakeRollout) -> None:
+    """With joints alone, as ROS gives them: the home pose of the arm puts the tool where the robot's model says."""
+    robot, task = load_robot("ur5"), load_task("sweeping")
+    folder = make_rollout()
+    folder.add_motion(np.array([0.0, 1.0]), np.tile(robot.home, (2, 1)))
+    poses = read_motion(folder.path, task, robot).transform_tool_to_table
+    assert poses.shape == (2, 4, 4)
+    assert np.allclose(poses[0], poses[1])
+    assert 0.0 < poses[0, 2, 3] < 1.0
+    assert np.linalg.norm(poses[0, :2, 3] - (0.0, 0.52)) < 0.95

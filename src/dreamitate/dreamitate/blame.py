@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
@@ -69,7 +70,7 @@ def measure(evidence: Evidence) -> dict[str, float]:
     """Return how far the tool was off from stage to stage, metres, mean over its outline and over time.
 
     tracking_error_m: tracked against true poses, where the clip has truth; planning_change_m: planned against tracked
-    waypoints, along the table; following_error_m: as the arm moved against the plan at the same time.
+    waypoints, along the table; following_error_m: from each planned waypoint to where the arm came nearest to it.
     """
     tool = next(tool for tool in evidence.clip.tools if tool.name == evidence.track.tool)
     figures = {}
@@ -81,10 +82,9 @@ def measure(evidence: Evidence) -> dict[str, float]:
     waypoints = evidence.plan.waypoint_transform_tool_to_table
     if len(waypoints) == len(tracked):
         figures["planning_change_m"] = _outline_distance(tool, waypoints, tracked, axes=2)
-    plan, motion = evidence.plan, evidence.motion
-    nearest = np.clip(np.searchsorted(plan.time_s, motion.time_s), 0, len(plan.time_s) - 1)
-    planned = plan.transform_tool_to_table[nearest]
-    figures["following_error_m"] = _outline_distance(tool, motion.transform_tool_to_table, planned)
+    moved = evidence.motion.transform_tool_to_table
+    nearest = cKDTree(moved[:, :3, 3]).query(waypoints[:, :3, 3])[1]
+    figures["following_error_m"] = _outline_distance(tool, moved[nearest], waypoints)
     return figures
 
 

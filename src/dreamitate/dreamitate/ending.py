@@ -1,9 +1,19 @@
 """The end of a rollout: close a folder that was cut off, and say on the terminal what happened and where to look."""
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
+from dreamitate_core.clip import read_clip
+from dreamitate_core.plan import read_plan
+from dreamitate_core.robot import load_robot
+from dreamitate_core.task import load_task
+from dreamitate_core.trajectory import read_tracks
+
+from . import blame
+from .pipeline import track_on_table
 from .report import STAGE_FILES, headline
-from .run_folder import CANCELED, FAILED, RUNNING, Ending, RunFolder, read_json
+from .run_folder import CANCELED, COMPLETED, FAILED, RUNNING, Ending, RunFolder, read_json, read_motion
 
 
 def close_what_was_cut_off(folder: RunFolder, reason: str, interrupted: bool) -> None:
@@ -13,6 +23,33 @@ def close_what_was_cut_off(folder: RunFolder, reason: str, interrupted: bool) ->
     stage = next((stage for stage, file in STAGE_FILES.items() if not (folder.path / file).exists()), "execute")
     ended = CANCELED if interrupted else FAILED
     folder.finish(Ending(ended, failed_stage=stage, reason=reason or "the rollout ended without a word"))
+
+
+def add_afterthoughts(folder: RunFolder) -> None:
+    """Measure, in a simulated rollout that was carried through, how far the tool was off from stage to stage, and find
+    who is to blame where the task was not done; write both into the verdict and the page."""
+    record = read_json(folder.path / "verdict.json")
+    if record.get("ended") != COMPLETED or record.get("success") is None:
+        return
+    evidence = _evidence(folder.path, record["settings"])
+    told = Ending(**{entry.name: record[entry.name] for entry in fields(Ending)})
+    told.figures = {**told.figures, **blame.measure(evidence)}
+    if not told.success:
+        told.blame, told.reason = blame.find(evidence)
+    folder.finish(told)
+
+
+def _evidence(folder: Path, settings: dict[str, Any]) -> blame.Evidence:
+    """Return what a simulated rollout left. Raises DreamitateError where something is missing."""
+    from dreamitate_sim.scene import make_scene
+
+    task, robot = load_task(settings["task"]), load_robot(settings["robot"])
+    clip = read_clip(folder / "dream")
+    if clip.truth is None and (folder / "demonstration").is_dir():
+        clip.truth = read_clip(folder / "demonstration").truth
+    track = track_on_table(read_tracks(folder / "track.npz"), task.tools[0], clip.rig)
+    scene = make_scene(task, int(settings["seed"]), "test")
+    return blame.Evidence(scene, clip, track, read_plan(folder / "plan.npz"), read_motion(folder, task, robot))
 
 
 def last_lines(folder: Path) -> str:

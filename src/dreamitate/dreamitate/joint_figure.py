@@ -5,18 +5,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from dreamitate_core.plan import Plan
 from dreamitate_core.robot import Robot
 
-Array = NDArray[np.float64]
+from .motion import Motion
 
 COLOURS = ("#2563eb", "#e0632b", "#1fa971", "#b0329c", "#7c5cff", "#0e9aa7", "#8a6d3b")
 
 
-def draw_joints(path: Path, plan: Plan, robot: Robot | None, moved: tuple[Array, Array] | None) -> None:
-    """Write the picture of a plan's joints. moved: time_s (N,) and position (N, dof) as measured, if they are known."""
+def draw_joints(path: Path, plan: Plan, robot: Robot | None, motion: Motion | None) -> None:
+    """Write the picture of a plan's joints. motion: as measured, where it is known."""
     figure = Figure(figsize=(9.6, 4.0), dpi=120)
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -26,12 +25,14 @@ def draw_joints(path: Path, plan: Plan, robot: Robot | None, moved: tuple[Array,
     for k, name in enumerate(plan.joint_names):
         colour = COLOURS[k % len(COLOURS)]
         left.plot(plan.time_s, np.degrees(plan.position[:, k]), color=colour, linewidth=1.8, label=name)
-        if moved is not None:
-            left.plot(moved[0], np.degrees(moved[1][:, k]), color="#111827", linewidth=0.9, linestyle=(0, (4, 3)))
+        if motion is not None:
+            left.plot(
+                motion.time_s, np.degrees(motion.position[:, k]), color="#111827", linewidth=0.9, linestyle=(0, (4, 3))
+            )
         speed = np.abs(plan.velocity[:, k])
         limit = None if robot is None else robot.velocity_limit[k]
         right.plot(plan.time_s, speed if limit is None else 100 * speed / limit, color=colour, linewidth=1.6)
-    left.set_ylabel("position [deg]" + ("; dashed: as it moved" if moved is not None else ""))
+    left.set_ylabel("position [deg]" + ("; dashed: as it moved" if motion is not None else ""))
     right.set_ylabel("speed [rad/s]" if robot is None else "speed [% of the joint's limit]")
     if robot is not None:
         right.set_ylim(0, 105)

@@ -11,22 +11,19 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from dreamitate_core.clip import Clip, read_clip, read_image, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, read_plan
 from dreamitate_core.robot import Robot, load_robot
 from dreamitate_core.task import load_task
-from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks
 from dreamitate_core.video import read_mp4
 
 from .joint_figure import draw_joints
+from .motion import Motion
 from .path_figure import STATUS_COLOUR, ToolPaths, draw_path
-from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, read_json
-
-Array = NDArray[np.float64]
+from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, read_json, read_motion
 
 STAGE_LABELS = {"photos": "Look", "dream": "Dream", "track": "Track", "plan": "Plan", "execute": "Execute"}
 STAGE_FILES = {
@@ -68,10 +65,8 @@ def write_page(folder: Path) -> Path:
     track = _read(lambda: next(iter(read_tracks(folder / "track.npz").values())))
     plan = _read(lambda: read_plan(folder / "plan.npz"))
     robot = _read(lambda: load_robot(_plain_setting(record, "robot")))
-    moved = _read_motion(folder / "motion.npz")
-    if moved and "transform_tool_to_table" not in moved and clip and robot:
-        moved.update(_tool_poses(moved["position"], _plain_setting(record, "task"), robot, clip.tools[0]))
-    _draw(folder, clip, track, plan, robot, moved)
+    motion = _read(lambda: read_motion(folder, load_task(_plain_setting(record, "task")), robot)) if robot else None
+    _draw(folder, clip, track, plan, robot, motion)
     sections = [
         _header(record),
         _banner(record),
@@ -104,47 +99,26 @@ def _read(read: Callable[[], Any]) -> Any:
         return None
 
 
-def _read_motion(path: Path) -> dict[str, Array] | None:
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return {name: data[name] for name in data.files}
-    except (OSError, ValueError):
-        return None
-
-
-def _tool_poses(position: Array, task: str, robot: Robot, tool: Tool) -> dict[str, Array]:
-    """Return where the tool was (N, 4, 4) at joint positions (N, dof); nothing where the arm is of another kind."""
-    from dreamitate_exec.chain import Chain
-    from dreamitate_exec.settings import transform_base_to_table
-
-    try:
-        base = transform_base_to_table(load_task(task), robot)
-    except DreamitateError:
-        return {}
-    return {"transform_tool_to_table": base @ Chain(robot).flange(position) @ tool.transform_tool_to_flange}
-
-
 def _draw(
     folder: Path,
     clip: Clip | None,
     track: ToolTrajectory | None,
     plan: Plan | None,
     robot: Robot | None,
-    moved: dict[str, Array] | None,
+    motion: Motion | None,
 ) -> None:
     """Write strip.jpg, path_3d.png and joints.png as far as there is something to draw."""
-    moved = moved or {}
     if clip is not None:
         _draw_strip(folder / "strip.jpg", clip, folder / "tracked.mp4")
     if plan is not None:
-        joints = (moved["time_s"], moved["position"]) if moved else None
-        draw_joints(folder / "joints.png", plan, robot, joints)
+        draw_joints(folder / "joints.png", plan, robot, motion)
     to_table = clip.rig.transform_reference_to_table if clip is not None else None
     if clip is not None and track is not None and (track.frame == "table" or to_table is not None):
         tracked = track if to_table is None or track.frame == "table" else track.in_frame("table", to_table)
         planned = plan.transform_tool_to_table if plan is not None else None
+        moved = motion.transform_tool_to_table if motion is not None else None
         tool = next(tool for tool in clip.tools if tool.name == track.tool)
-        paths = ToolPaths(tool, tracked, planned, moved.get("transform_tool_to_table"), clip.background_1, clip.rig)
+        paths = ToolPaths(tool, tracked, planned, moved, clip.background_1, clip.rig)
         draw_path(folder / "path_3d.png", paths)
 
 

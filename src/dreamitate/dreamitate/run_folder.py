@@ -22,10 +22,14 @@ from numpy.typing import NDArray
 from dreamitate_core.clip import Clip, write_clip, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, write_plan
+from dreamitate_core.robot import Robot
+from dreamitate_core.task import Task
+from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory, write_tracks
 from dreamitate_core.video import Images, StereoVideo, write_mp4
 
 from . import provenance
+from .motion import Motion
 
 STAGES = ("dream", "track", "plan", "execute")
 
@@ -141,6 +145,21 @@ class RunFolder:
         return write_page(self.path)
 
 
+def read_motion(folder: Path, task: Task, robot: Robot) -> Motion:
+    """Return the motion that a folder holds; where only joints were measured, the tool's poses follow from them.
+
+    Raises DreamitateError where it is missing or cut short, or the arm is not one that the task places.
+    """
+    try:
+        with np.load(folder / "motion.npz", allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+        time_s, position = arrays["time_s"], arrays["position"]
+    except (OSError, ValueError, KeyError) as error:
+        raise DreamitateError(f"{folder}/motion.npz cannot be read: {error}.") from None
+    poses = arrays.get("transform_tool_to_table")
+    return Motion(time_s, position, poses if poses is not None else _tool_poses(position, task, robot))
+
+
 def side_by_side(video: StereoVideo, background_2: Images) -> list[Images]:
     """Return 13 pictures (H, 2W, 3) of both views at t = 0..12; camera 2's first one is its photo."""
     return [np.hstack(pair) for pair in zip(video.view_1, [background_2, *video.view_2], strict=True)]
@@ -160,6 +179,15 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(data, indent=1, default=_plain) + "\n")
     os.replace(partial, path)
+
+
+def _tool_poses(position: NDArray[np.float64], task: Task, robot: Robot) -> NDArray[np.float64]:
+    """Return where the task's tool is, (N, 4, 4) in the table frame, at joint positions (N, dof)."""
+    from dreamitate_exec.chain import Chain
+    from dreamitate_exec.settings import transform_base_to_table
+
+    transform_flange_to_table = transform_base_to_table(task, robot) @ Chain(robot).flange(position)
+    return np.asarray(transform_flange_to_table @ load_tool(task.tools[0]).transform_tool_to_flange, float)
 
 
 def _plain(value: object) -> object:

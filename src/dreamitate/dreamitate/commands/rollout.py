@@ -50,6 +50,11 @@ def run(options: argparse.Namespace) -> int:
         supervisor = Supervisor(nodes, environment, folder.path / "log", "coordinator", _say)
         code = supervisor.run(READY_LIMIT_S, values["log_level"])
     ending.close_what_was_cut_off(folder, supervisor.reason, interrupted=code == 130)
+    try:
+        if values["hardware"] == "sim":
+            ending.add_afterthoughts(folder)
+    except DreamitateError as error:
+        _say(f"not measured afterwards: {error}")
     print(ending.last_lines(folder.path))
     return code
 
