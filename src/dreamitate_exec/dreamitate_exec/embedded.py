@@ -38,8 +38,10 @@ LIFT_SPEED_M_S = 0.3
 """Peak speed of the tool on its way down to the table and up again."""
 JUMP_RAD = 0.5
 """Largest step of a joint between two stations: a larger one is another branch, not a motion."""
-FREE_SEARCHES = 3
-"""In how many ways of following the path a detour for the way there and back is searched for."""
+WAYS_MOST = 100
+"""How many ways of following the path are tried, the most promising first."""
+DETOURED_MOST = 4
+"""After how many that would need a detour on the way there or home, detours are searched for."""
 
 
 @dataclass(frozen=True)
@@ -131,21 +133,36 @@ class EmbeddedPlanner:
         return Stations(base, (time - start) / (end - start), time, nearest)
 
     def _search(self, stations: Stations, start: Array, progress: Progress) -> tuple[JointPath, Array, Array]:
-        """Return the first way that holds along the whole motion. Raises PlanRefused with what stopped the best one."""
-        ways = self.follower.ranked(stations, start)
+        """Return the first way that holds along the whole motion: one that needs no detours, if there is one.
+
+        Raises PlanRefused with what stopped the most promising way.
+        """
         first: PlanRefused | None = None
-        searches = 0
-        for number, (profile, branch) in enumerate(ways):
-            progress("reach", 0.2 + 0.6 * number / len(ways))
+        followed: list[Array] = []
+        for number, (profile, branch) in enumerate(self.follower.ranked(stations, start)[:WAYS_MOST]):
+            progress("reach", 0.2 + 0.4 * number / WAYS_MOST)
             try:
                 q = self._follow(stations, profile, branch, start)
-                there, back = self._connect(q, start, progress, searches < FREE_SEARCHES)
-                return _splines(q, stations), there, back
             except PlanRefused as refused:
-                searches += refused.reason == Reason.NO_FREE_PATH.value
                 first = first or refused
-        assert first is not None
-        raise first
+                continue
+            there, back = np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
+            if self.space.contact(there) is None and self.space.contact(back) is None:
+                return _splines(q, stations), there, back
+            followed.append(q)
+            if len(followed) == DETOURED_MOST:
+                break
+        for q in followed:
+            detoured_there = self.space.connect(start, q[0], progress)
+            detoured_back = None if detoured_there is None else self.space.connect(q[-1], self.robot.home, progress)
+            if detoured_there is not None and detoured_back is not None:
+                return _splines(q, stations), detoured_there, detoured_back
+        if not followed:
+            assert first is not None
+            raise first
+        contact = self.space.contact(np.stack([start, followed[0][0]]))
+        touches = "" if contact is None else f"; on the straight one {contact.text}"
+        raise PlanRefused(Reason.NO_FREE_PATH, f"no way to the path and home was found that touches nothing{touches}.")
 
     def _follow(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Array:
         """Return the joint positions (N, dof) at the stations. Raises PlanRefused where this way does not hold."""
@@ -173,19 +190,6 @@ class EmbeddedPlanner:
         if contact is not None:
             raise PlanRefused(Reason.COLLISION, f"{contact.text}.", int(waypoint[contact.index]))
         return q
-
-    def _connect(self, q: Array, start: Array, progress: Progress, search: bool) -> tuple[Array, Array]:
-        """Return the vertices of the ways from the start to the path and from the path home."""
-        ways = []
-        for a, b, name in ((start, q[0], "to the path"), (q[-1], self.robot.home, "from the path home")):
-            straight = np.stack([a, b])
-            contact = self.space.contact(straight)
-            way = straight if contact is None else self.space.connect(a, b, progress) if search else None
-            if way is None:
-                touches = "" if contact is None else f" ({contact.text} on the straight one)"
-                raise PlanRefused(Reason.NO_FREE_PATH, f"no way {name} was found that touches nothing{touches}.")
-            ways.append(way)
-        return ways[0], ways[1]
 
     def _motions(self, path: JointPath, there: Array, back: Array) -> list[Motion]:
         """Return the motions one after the other; the one along the track is number len(there)."""

@@ -39,7 +39,7 @@ class PlanningSettings:
     tool_acceleration_rad_s2: float = 2.0
     deviation_limit_m: float = 0.010
     deviation_limit_rad: float = 0.12
-    free_speed: float = 0.5
+    free_speed: float = 0.8
     slowdown_limit: float = 3.0
 
 
