@@ -1,5 +1,6 @@
 """A made-up rollout: the true shapes and files, without simulator, model, tracker or planner."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,36 +73,45 @@ def made_up_plan() -> Plan:
     return Plan(names, time_s, position, velocity, 0 * position, fine, np.linspace(0.5, 3.5, 12), poses, notes)
 
 
+FILES_FROM = {
+    "dream": ("dream", "dream.mp4"),
+    "track": ("track.npz", "tracked.mp4"),
+    "plan": ("plan.npz",),
+    "execute": ("motion.npz", "execution.mp4"),
+}
+"""What is missing where a rollout ended in a stage: that stage's files and all later ones'."""
+
+
+@pytest.fixture(scope="session")
+def whole_rollout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All files of a rollout that was carried through, without a verdict yet."""
+    folder = RunFolder.create(tmp_path_factory.mktemp("made_up"), SETTINGS)
+    clip, plan = made_up_clip(), made_up_plan()
+    folder.add_photos(clip.background_1, clip.background_2)
+    folder.add_dream(clip)
+    folder.add_tracks({"brush": made_up_track(clip)}, clip.video, clip.background_2)
+    folder.add_plan(plan)
+    folder.add_motion(plan.time_s, plan.position, plan.transform_tool_to_table)
+    folder.add_execution(list(zip(clip.video.view_1[1:], clip.video.view_2, strict=True)), 8.0)
+    return folder.path
+
+
 @pytest.fixture
-def make_rollout(tmp_path: Path) -> MakeRollout:
-    """Make a rollout's folder that got as far as `until` and failed there, or was carried through."""
+def make_rollout(tmp_path: Path, whole_rollout: Path) -> MakeRollout:
+    """Make a rollout's folder that got as far as the stage `until` and failed there, or was carried through."""
 
     def make(until: str = "", reason: str = "", finish: bool = True) -> RunFolder:
-        folder = RunFolder.create(tmp_path / "runs", SETTINGS)
-        clip = made_up_clip()
-
-        def steps() -> None:
-            folder.add_photos(clip.background_1, clip.background_2)
-            if until == "dream":
-                return
-            folder.add_dream(clip)
-            folder.add_timing("dream", 2.5)
-            if until == "track":
-                return
-            folder.add_tracks({"brush": made_up_track(clip)}, clip.video, clip.background_2)
-            folder.add_timing("track", 1.5)
-            if until == "plan":
-                return
-            plan = made_up_plan()
-            folder.add_plan(plan)
-            folder.add_timing("plan", 0.1)
-            if until == "execute":
-                return
-            folder.add_motion(plan.time_s, plan.position, plan.transform_tool_to_table)
-            folder.add_execution(list(zip(clip.video.view_1[1:], clip.video.view_2, strict=True)), 8.0)
-            folder.add_timing("execute", 5.0)
-
-        steps()
+        path = tmp_path / "runs" / whole_rollout.name
+        shutil.copytree(whole_rollout, path)
+        folder = RunFolder(path)
+        stages = list(FILES_FROM)
+        for stage in stages[stages.index(until) :] if until else []:
+            for name in FILES_FROM[stage]:
+                shutil.rmtree(path / name) if (path / name).is_dir() else (path / name).unlink()
+        for stage, seconds in zip(stages, (2.5, 1.5, 0.1, 5.0), strict=True):
+            if stage == until:
+                break
+            folder.add_timing(stage, seconds)
         if finish and until:
             folder.finish(Ending(FAILED, until, reason))
         elif finish:
