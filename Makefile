@@ -7,7 +7,7 @@ TASK ?= sweeping
 SEED ?= 1
 arguments = $(foreach name,ROBOT GENERATOR TRACKER PLANNER,$(if $($(name)),$(shell echo $(name) | tr A-Z a-z):=$($(name))))
 
-.PHONY: help setup rollout test lint bench-tasks clean
+.PHONY: help setup rollout test lint bench-tasks picture clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -29,6 +29,9 @@ test: lint  ## lint, then all tests
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)
+
+picture: setup  ## docs/loop.png, the README's picture, of a whole rollout: RUN=runs/... (default: the newest)
+	@.venv/bin/python -m dreamitate_bench.picture $(or $(RUN),$(lastword $(sort $(wildcard runs/*Z_*)))) docs/loop.png
 
 clean:  ## remove what set-up and builds left (.venv, build, install, log); runs/ stays
 	rm -rf .venv build install log .mypy_cache .ruff_cache
