@@ -60,10 +60,12 @@ def write_demonstrations(
 
     Folders that are there already are kept, so that an interrupted call goes on where it was. A scene that cannot be
     solved is passed over, and the next seed takes its place. workers: processes, 0 for one per core.
-    Raises DreamitateError for a folder that was made with another size; Cancelled through `progress`.
+    Raises DreamitateError where `out` holds clips of another size; Cancelled through `progress`.
     """
     if count < 1 or width < 16 or height < 16:
         raise DreamitateError(f"{count} demonstrations of {width}x{height}: at least 1 of at least 16x16 is needed.")
+    for folder in out.glob(f"{task.name}-*"):
+        _check_size(folder, width, height)
     out.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
     tried = 0
@@ -97,7 +99,6 @@ def _write_one(job: tuple[str, int, str, str, int, int]) -> str | None:
     task_name, seed, split, out, width, height = job
     folder = Path(out) / f"{task_name}-{seed:06d}"
     if folder.is_dir():
-        _check_size(folder, width, height)
         return str(folder)
     clip = demonstration(load_task(task_name), seed, split, width, height)
     if clip is None:

@@ -91,7 +91,7 @@ class Follower:
         limit = self._robot.velocity_limit
         step = wanted - self._setpoint.position
         if inside and (np.abs(step) <= limit * step_s).all():
-            return Setpoint(wanted, self._spline(at, 1), self._spline(at, 2))
+            return Setpoint(wanted, np.clip(self._spline(at, 1), -limit, limit), self._spline(at, 2))
         velocity = np.clip(step / step_s, -limit, limit)
         return Setpoint(self._setpoint.position + velocity * step_s, velocity, np.zeros_like(velocity))
 

@@ -85,7 +85,7 @@ class Renderer:
         return np.ascontiguousarray(image[::-1])
 
     def _set_intrinsics(self, index: int, camera: Camera) -> None:
-        """Focal lengths, and how far the picture's middle lies from the principal point, in units of the sensor's size."""
+        """Set the focal lengths, and how far the picture's middle lies from the principal point, in sensor widths."""
         size = np.array([1.0, camera.height / camera.width])
         pixel = 1.0 / camera.width
         middle = np.array([camera.width - 1, camera.height - 1]) / 2.0

@@ -1,0 +1,82 @@
+"""The objects of a task: training and test sets are disjoint, and none looks like the brush."""
+
+import colorsys
+
+import numpy as np
+import pytest
+
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.tool import load_tool
+from dreamitate_sim.objects import ObjectKind, load_objects
+
+COUNTS = {
+    ("particles", "train"): 6,
+    ("particles", "test"): 6,
+    ("distractors", "train"): 25,
+    ("distractors", "test"): 15,
+}
+
+
+@pytest.fixture(scope="module")
+def kinds() -> dict[tuple[str, str], list[ObjectKind]]:
+    return {key: load_objects("sweeping", *key) for key in COUNTS}
+
+
+def test_the_paper_s_numbers(kinds: dict[tuple[str, str], list[ObjectKind]]) -> None:
+    assert {key: len(found) for key, found in kinds.items()} == COUNTS
+
+
+@pytest.mark.parametrize("role", ["particles", "distractors"])
+def test_splits_are_disjoint(kinds: dict[tuple[str, str], list[ObjectKind]], role: str) -> None:
+    train, test = kinds[role, "train"], kinds[role, "test"]
+    assert len({kind.name for kind in train + test}) == len(train) + len(test)
+    shapes = {kind.parts for kind in train}
+    assert not shapes & {kind.parts for kind in test}
+    looks = {tuple((part.shape, part.colour) for part in kind.parts) for kind in train}
+    assert not looks & {tuple((part.shape, part.colour) for part in kind.parts) for kind in test}
+
+
+def test_sizes(kinds: dict[tuple[str, str], list[ObjectKind]]) -> None:
+    for (role, _), found in kinds.items():
+        low, high = (0.010, 0.021) if role == "particles" else (0.030, 0.080)
+        for kind in found:
+            assert low <= 2.0 * kind.radius <= high, kind.name
+            assert kind.height <= 0.065, kind.name
+
+
+def test_no_object_has_a_colour_of_the_brush(kinds: dict[tuple[str, str], list[ObjectKind]]) -> None:
+    colours = np.unique(load_tool("brush").mesh.visual.vertex_colors[:, :3], axis=0) / 255.0
+    brush = [hue for hue, saturation, value in (colorsys.rgb_to_hsv(*c) for c in colours) if saturation * value > 0.4]
+    assert len(brush) == 3
+    for found in kinds.values():
+        for colour in (part.colour for kind in found for part in kind.parts):
+            hue, saturation, value = colorsys.rgb_to_hsv(*(np.array(colour) / 255.0))
+            if saturation * value > 0.2:
+                assert min(abs((hue - other + 0.5) % 1.0 - 0.5) for other in brush) > 0.06, colour
+
+
+def test_unknown_split_and_task_are_named() -> None:
+    with pytest.raises(DreamitateError, match=r"'exam'. Known: test, train"):
+        load_objects("sweeping", "particles", "exam")
+    with pytest.raises(DreamitateError, match="no object list"):
+        load_objects("juggling", "particles", "test")
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("{shape: cube, size_mm: [1, 1, 1], colour: [1, 1, 1]}", "Unknown shape of thing 'cube'"),
+        ("{shape: box, size_mm: [1, 1], colour: [1, 1, 1]}", "thing: a box has 3 positive sizes"),
+        ("{shape: box, size_mm: [1, 1, 1]}", "missing or wrong: 'colour'"),
+    ],
+)
+def test_wrong_entries_are_named(
+    part: str, said: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "objects").mkdir()
+    entry = f"particles:\n  train:\n    - {{name: thing, mass_g: 1, parts: [{part}]}}\n"
+    (folder / "objects" / "sweeping.yaml").write_text(entry)
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(folder))
+    with pytest.raises(DreamitateError, match=said):
+        load_objects("sweeping", "particles", "train")

@@ -1,0 +1,150 @@
+"""The table with an arm: it follows, lags and says so, brakes within its limits, and repeats itself."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.robot import Robot, load_robot
+from dreamitate_core.task import load_task
+from dreamitate_core.tool import Tool, load_tool
+from dreamitate_sim.follower import Follower
+from dreamitate_sim.scene import Scene, make_scene
+from dreamitate_sim.table_simulation import TableSimulation
+
+Array = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def robot() -> Robot:
+    return load_robot("ur5")
+
+
+@pytest.fixture(scope="module")
+def brush() -> Tool:
+    return load_tool("brush")
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene(load_task("sweeping"), 1000, "test")
+
+
+def move(robot: Robot, offset: Array, duration_s: float) -> tuple[Array, Array, Array]:
+    """A smooth trajectory away from home: times (N,), positions and velocities (N, dof)."""
+    time = np.linspace(0.0, duration_s, 60)
+    u = (time / duration_s)[:, None]
+    progress, speed = 3 * u**2 - 2 * u**3, (6 * u - 6 * u**2) / duration_s
+    return time, robot.home + progress * offset, speed * offset
+
+
+def run(simulation: TableSimulation, limit_s: float = 10.0) -> None:
+    while simulation.following.state == "running" and simulation.time_s < limit_s:
+        simulation.step(0.02)
+
+
+def test_it_stands_still_until_told(scene: Scene, robot: Robot, brush: Tool) -> None:
+    simulation = TableSimulation(scene, robot, brush)
+    simulation.step(0.5)
+    assert simulation.following.state == "idle"
+    np.testing.assert_allclose(simulation.joint_position, robot.home, atol=1e-4)
+    assert simulation.judge().figures["obstacles_touched"] == 0
+    assert not simulation.judge().success
+
+
+def test_it_follows_to_the_goal_and_does_so_again(scene: Scene, robot: Robot, brush: Tool) -> None:
+    offset = np.array([-0.4, 0.3, -0.3, 0.2, 0.4, 1.0])
+    ends = []
+    for _ in range(2):
+        simulation = TableSimulation(scene, robot, brush)
+        simulation.start(*move(robot, offset, 2.0))
+        worst = 0.0
+        while simulation.following.state == "running":
+            simulation.step(0.02)
+            worst = max(worst, float(np.abs(simulation.following.error).max()))
+        assert simulation.following.state == "done"
+        assert worst < 0.005
+        np.testing.assert_allclose(simulation.joint_position, robot.home + offset, atol=0.01)
+        ends.append((simulation.joint_position, simulation.judge().figures))
+    np.testing.assert_array_equal(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1]
+
+
+def test_too_fast_a_path_is_aborted_with_its_reason(scene: Scene, robot: Robot, brush: Tool) -> None:
+    simulation = TableSimulation(scene, robot, brush)
+    simulation.start(*move(robot, np.array([0.0, 0.0, 0.0, 0.0, 0.0, 3.0]), 0.4))
+    run(simulation)
+    assert simulation.following.state == "aborted"
+    assert "wrist_3_joint" in simulation.following.reason
+    assert "at most 0.2" in simulation.following.reason
+    assert np.abs(simulation.joint_velocity).max() <= robot.velocity_limit.max() * 1.05
+
+
+def test_a_torque_beyond_the_motors_makes_it_lag(scene: Scene, robot: Robot) -> None:
+    """A tool that the wrist cannot hold up: the arm does not reach its goal, and says so."""
+    heavy = load_tool("brush")
+    heavy.settings["mass_kg"] = 60.0
+    simulation = TableSimulation(scene, robot, heavy)
+    simulation.start(*move(robot, np.array([-0.8, 0.5, -0.5, 0.0, 0.0, 0.0]), 1.0))
+    run(simulation)
+    assert simulation.following.state == "aborted"
+
+
+def test_stop_brakes_within_the_limits(scene: Scene, robot: Robot, brush: Tool) -> None:
+    simulation = TableSimulation(scene, robot, brush)
+    simulation.start(*move(robot, np.array([-0.6, 0.4, -0.4, 0.4, 0.4, 1.2]), 1.2))
+    simulation.step(0.6)
+    simulation.stop()
+    assert simulation.following.state == "aborted"
+    before, peak = simulation.joint_velocity, np.abs(simulation.joint_velocity).max()
+    assert peak > 0.5
+    for _ in range(400):
+        simulation.step(0.004)
+        change = np.abs(simulation.joint_velocity - before) / 0.004
+        assert (change < 1.5 * robot.acceleration_limit).all()
+        before = simulation.joint_velocity
+        if np.abs(before).max() < 0.01:
+            break
+    assert np.abs(before).max() < 0.01
+    assert simulation.time_s < 0.6 + 1.5 * peak / robot.acceleration_limit.min() + 0.1
+
+
+def test_parked_arm_is_out_of_the_pictures(scene: Scene, robot: Robot, brush: Tool) -> None:
+    simulation = TableSimulation(scene, robot, brush)
+    parked = [simulation.render(index, 192, 112) for index in (1, 2)]
+    snapshot = simulation.snapshot()
+    simulation.start(*move(robot, np.array([-1.6, 0.0, 0.0, 0.0, 0.0, 0.0]), 2.0))
+    run(simulation)
+    for index in (1, 2):
+        assert (simulation.render(index, 192, 112).astype(int) - parked[index - 1]).max() > 60
+        np.testing.assert_array_equal(simulation.render(index, 192, 112, snapshot), parked[index - 1])
+    assert max(picture.max(axis=-1).mean() for picture in parked) < 60
+
+
+def test_wrong_trajectories_are_refused(robot: Robot) -> None:
+    follower = Follower(robot, robot.home)
+    time, position, velocity = move(robot, np.ones(6), 1.0)
+    with pytest.raises(DreamitateError, match="at least 2 points of 6 joints"):
+        follower.start(0.0, time, position[:, :5], velocity)
+    with pytest.raises(DreamitateError, match="must increase"):
+        follower.start(0.0, time[::-1], position, velocity)
+    position[3, 2] = np.nan
+    with pytest.raises(DreamitateError, match="finite"):
+        follower.start(0.0, time, position, velocity)
+
+
+@settings(deadline=None, max_examples=40)
+@given(offset=st.lists(st.floats(-3.0, 3.0), min_size=6, max_size=6), duration_s=st.floats(0.05, 2.0), stop=st.floats())
+def test_setpoints_never_exceed_the_velocity_limits(offset: list[float], duration_s: float, stop: float) -> None:
+    robot = load_robot("ur5")
+    follower = Follower(robot, robot.home)
+    follower.start(0.0, *move(robot, np.array(offset), duration_s))
+    before = robot.home
+    for index in range(200):
+        if index * 0.004 > abs(stop):
+            follower.stop()
+        setpoint = follower.update(index * 0.004, 0.004, before, np.zeros(6))
+        assert (np.abs(setpoint.position - before) <= robot.velocity_limit * 0.004 * (1 + 1e-9)).all()
+        before = setpoint.position
