@@ -15,6 +15,7 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from dreamitate.bag import Bag, learn_type
+from dreamitate.interfaces import COORDINATOR
 from dreamitate_core.errors import DreamitateError
 
 NOTE = "# what was seen\nstd_msgs/Header header\ntest_msgs/Mark[] marks\nfloat64[3] place  # m\n"
@@ -70,14 +71,16 @@ def test_mcap_ros2_support_reads_it_back(bag_folder: Path) -> None:
     assert found[3].ros_msg.stamp.sec == 3
 
 
-def test_type_hash_is_ros_own() -> None:
-    """The hash of a type that ROS ships equals the one its own build wrote beside its text."""
-    path = Path(sys.prefix) / "share/geometry_msgs/msg/PoseArray.json"
+@pytest.mark.parametrize("name", sorted({topic.type for topic in COORDINATOR.subscribes}))
+def test_type_hash_is_ros_own(name: str) -> None:
+    """Every type that a rollout records can be learned, and its hash is the one that ROS's build wrote beside it."""
+    path = Path(sys.prefix) / "share" / f"{name}.json"
     if not path.is_file():
-        pytest.skip("geometry_msgs is not installed with its type hashes")
+        pytest.skip(f"{name} is not installed with its type hash")
     hashes = {entry["type_name"]: entry["hash_string"] for entry in json.loads(path.read_text())["type_hashes"]}
     store = get_typestore(Stores.ROS2_KILTED)
-    assert store.hash_rihs01("geometry_msgs/msg/PoseArray") == hashes["geometry_msgs/msg/PoseArray"]
+    learn_type(store, name)
+    assert store.hash_rihs01(name) == hashes[name]
 
 
 def test_unknown_type_names_what_to_install(tmp_path: Path) -> None:
