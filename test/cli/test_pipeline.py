@@ -177,3 +177,16 @@ def test_arm_is_stopped_when_the_motion_is_cancelled(monkeypatch: pytest.MonkeyP
     with pytest.raises(Cancelled):
         move(Table(), plan, filmed=False, progress=refuse)
     assert calls == ["start", "stop"]
+
+
+def test_since_departure() -> None:
+    from dreamitate.motion import since_departure
+
+    time_s = np.arange(10.0)
+    position = np.zeros((10, 6))
+    position[4:, 2] = 0.1 * np.arange(6)  # at 4 s it still stands, at 5 s it has moved
+    times, positions = since_departure(time_s, position)
+    assert times.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert (positions == position[4:]).all()
+    times, positions = since_departure(time_s, np.zeros((10, 6)))
+    assert times.tolist() == time_s.tolist()

@@ -17,6 +17,7 @@ SETTLE_S = 0.5
 """How long the scene is given to come to rest after the motion, before it is judged."""
 LATE_S = 2.0
 """How much longer than planned the motion may take."""
+DEPARTED_RAD = 1e-3
 FILM_FPS = 5
 FILM_SIZE = (576, 336)
 
@@ -71,3 +72,13 @@ def move(simulation: Any, plan: Plan, filmed: bool, progress: Progress = quiet) 
         simulation.stop()
     simulation.step(SETTLE_S)
     return Motion(np.array(times), np.array(positions), np.array(poses), views, FILM_FPS, problem)
+
+
+def since_departure(time_s: Array, position: Array) -> tuple[Array, Array]:
+    """Return a recording's times and positions from the moment on at which the arm first moves, which is time zero.
+
+    time_s: (N,), position: (N, dof) rad. A recording in which nothing moves is returned from its beginning.
+    """
+    moved = np.abs(position - position[0]).max(axis=1) > DEPARTED_RAD
+    first = max(int(moved.argmax()) - 1, 0)
+    return time_s[first:] - time_s[first], position[first:]
