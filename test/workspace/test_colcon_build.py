@@ -1,0 +1,201 @@
+"""The workspace builds with colcon as it is, and what it installs is whole: nodes, launch files, configuration, models.
+
+ROS comes from the wheels in the virtual environment here. The interface packages, which take a minute, are kept in
+`build/colcon` for as long as their files are the same; all other packages are built anew each time.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from catkin_pkg.package import parse_package
+
+from dreamitate.domain import held_domain
+from dreamitate.graph import NodeStart, rollout_nodes
+from dreamitate.ros_environment import ros_environment
+from dreamitate.supervise import command
+
+pytest.importorskip("ros_wheels_bootstrapper", reason="builds on top of ROS's wheels, which are not here")
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHOUT_ROS = ROOT / "src" / "without_ros"
+BASE = ROOT / "build" / "colcon"
+INSTALL = BASE / "install"
+
+FOLDERS = sorted(path.parent for path in [*ROOT.glob("src/*/package.xml"), *WITHOUT_ROS.glob("*/package.xml")])
+INTERFACES = [folder for folder in FOLDERS if (folder / "CMakeLists.txt").is_file()]
+NODES = sorted(
+    (file.parents[1].name, file.stem) for file in ROOT.glob("src/*/*/*_node.py") if "\ndef main(" in file.read_text()
+)
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[dict[str, str]]:
+    """Build the workspace; give the environment that sourcing it makes."""
+    BASE.mkdir(parents=True, exist_ok=True)
+    with (BASE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _forget_what_is_old()
+        _build()
+        yield _sourced()
+
+
+def _forget_what_is_old() -> None:
+    """Leave of the last build only the interface packages, and these only if none of their files has changed."""
+    digest = hashlib.sha256(sys.prefix.encode())
+    for path in sorted(path for folder in [*INTERFACES, WITHOUT_ROS] for path in folder.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    stamp = BASE / "interfaces.sha256"
+    same = stamp.is_file() and stamp.read_text() == digest.hexdigest()
+    kept = {folder.name for folder in INTERFACES} if same else set()
+    for folder in [*BASE.glob("build/*"), *BASE.glob("install/*")]:
+        if folder.is_dir() and folder.name not in kept:
+            shutil.rmtree(folder)
+    stamp.write_text(digest.hexdigest())
+
+
+def _build() -> None:
+    environment = ros_environment()
+    environment["PATH"] = f"{sys.prefix}/bin:{environment['PATH']}"
+    environment["CMAKE_PREFIX_PATH"] = sys.prefix
+    bases = ["--base-paths", str(ROOT / "src"), *(str(f) for f in INTERFACES if f.parent == WITHOUT_ROS)]
+    places = [f"--build-base={BASE / 'build'}", f"--install-base={INSTALL}"]
+    cmake = ["-GNinja", "-DBUILD_TESTING=OFF", f"-DCMAKE_PROJECT_INCLUDE={WITHOUT_ROS / 'wheels.cmake'}"]
+    built = subprocess.run(
+        ["colcon", f"--log-base={BASE / 'log'}", "build", *bases, *places, "--cmake-args", *cmake],
+        env=environment,
+        cwd=BASE,
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+
+
+def _sourced() -> dict[str, str]:
+    listed = subprocess.run(
+        ["bash", "-c", f". {INSTALL}/setup.bash && env -0"], env=ros_environment(), capture_output=True, check=True
+    )
+    return dict(entry.split("=", 1) for entry in listed.stdout.decode().split("\0") if entry)
+
+
+def test_every_package_is_found_and_installed(workspace: dict[str, str]) -> None:
+    prefixes = workspace["AMENT_PREFIX_PATH"].split(":")
+    for folder in FOLDERS:
+        package = parse_package(str(folder))
+        assert package.name == folder.name
+        prefix = INSTALL / package.name
+        assert str(prefix) in prefixes
+        assert (prefix / "share" / package.name / "package.xml").is_file()
+        assert (prefix / "share/ament_index/resource_index/packages" / package.name).is_file()
+
+
+def test_a_ros_workspace_does_not_build_what_ros_has() -> None:
+    listed = subprocess.run(
+        [f"{sys.prefix}/bin/colcon", f"--log-base={os.devnull}", "list", "--names-only", "--base-paths", str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    names = listed.stdout.split()
+    assert "dreamitate_msgs" in names
+    assert not {"tf2_msgs", "control_msgs"} & set(names)
+
+
+@pytest.mark.parametrize(("package", "node"), NODES)
+def test_every_node_stands_where_ros2_run_looks(workspace: dict[str, str], package: str, node: str) -> None:
+    program = INSTALL / package / "lib" / package / node
+    assert program.is_file()
+    assert os.access(program, os.X_OK)
+
+
+def test_every_node_of_the_graph_is_such_a_node() -> None:
+    assert {(node.package, node.executable) for node in rollout_nodes({}) if node.ours} <= set(NODES)
+
+
+@pytest.mark.parametrize("folder", ["config", "launch", "models"])
+def test_all_files_are_in_share(workspace: dict[str, str], folder: str) -> None:
+    here = [path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert here
+    for path in here:
+        installed = INSTALL / "dreamitate" / "share" / "dreamitate" / path.relative_to(ROOT)
+        assert installed.is_file(), installed
+        assert installed.read_bytes() == path.read_bytes()
+
+
+def test_python_packages_and_configuration_come_from_the_workspace(workspace: dict[str, str]) -> None:
+    names = [folder.name for folder in FOLDERS]
+    program = (
+        "import importlib, sys; from dreamitate_core.paths import config_dir\n"
+        "for name in sys.argv[1:]: print(importlib.import_module(name).__file__)\n"
+        "print(config_dir())"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *names],
+        env=workspace,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line for line in ran.stdout.split() if not line.startswith(f"{INSTALL}/")] == []
+
+
+def test_nodes_started_from_the_workspace_answer(workspace: dict[str, str], tmp_path: Path) -> None:
+    nodes = [node for node in rollout_nodes({"start": "false", "runs": str(tmp_path)}) if node.ours]
+    with held_domain({}) as domain:
+        environment = {**workspace, "ROS_DOMAIN_ID": str(domain), "ROS_LOG_DIR": str(tmp_path / "log")}
+        processes = [_started(node, environment, tmp_path / f"{node.name}.txt") for node in nodes]
+        try:
+            answers = _parameters([node.name for node in nodes], domain)
+            alive = [process.poll() is None for process in processes]
+        finally:
+            for process in processes:
+                process.send_signal(signal.SIGINT)
+            codes = [process.wait(20) for process in processes]
+    said = {node.name: (tmp_path / f"{node.name}.txt").read_text() for node in nodes}
+    assert all(alive), said
+    for node in nodes:
+        assert set(node.parameters) <= set(answers[node.name]), said[node.name]
+    assert all(code in (0, 130, -signal.SIGINT) for code in codes), (codes, said)
+
+
+def _started(node: NodeStart, environment: dict[str, str], output: Path) -> subprocess.Popen[bytes]:
+    """Start the installed program of a node with the command line that the graph gives it."""
+    program = INSTALL / node.package / "lib" / node.package / node.executable
+    arguments = command(node)[3:]  # what follows `python -m module`
+    with output.open("wb") as file:
+        return subprocess.Popen([str(program), *arguments], env=environment, cwd="/", stdout=file, stderr=file)
+
+
+def _parameters(names: list[str], domain: int) -> dict[str, list[str]]:
+    """Ask each node for its parameters, from a node of our own."""
+    import rclpy
+    from rcl_interfaces.srv import ListParameters
+    from rclpy.client import Client
+
+    answers = {}
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=domain)
+    asker = rclpy.create_node("asker", context=context)
+    executor = rclpy.executors.SingleThreadedExecutor(context=context)
+    executor.add_node(asker)
+    try:
+        for name in names:
+            client: Client = asker.create_client(ListParameters, f"/{name}/list_parameters")
+            assert client.wait_for_service(60.0), f"{name} does not answer"
+            future = client.call_async(ListParameters.Request())
+            executor.spin_until_future_complete(future, 20.0)
+            answer = future.result()
+            assert answer is not None, f"{name} does not answer"
+            answers[name] = list(answer.result.names)
+    finally:
+        asker.destroy_node()
+        rclpy.shutdown(context=context)
+    return answers
