@@ -1,0 +1,41 @@
+"""The photos a dream begins with: checked against the rig, cropped and resized with it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core.camera import Camera, StereoRig, crop_and_resize
+from dreamitate_core.errors import DreamitateError
+
+Image = NDArray[np.uint8]
+
+SHAPE_TOLERANCE = 0.01
+"""By which share a photo's width over height may differ from its camera's."""
+
+
+def fitted_photos(
+    photo_1: Image, photo_2: Image, rig: StereoRig, width: int, height: int
+) -> tuple[Image, Image, StereoRig]:
+    """Return both photos (height, width, 3) and the rig that belongs to them.
+
+    Raises DreamitateError for a photo that is no 8-bit RGB picture or not of its camera's shape.
+    """
+    for number, (photo, camera) in enumerate(zip((photo_1, photo_2), rig.cameras, strict=True), start=1):
+        _check(photo, camera, number)
+    small = rig.cropped_and_resized(width, height)
+    return crop_and_resize(photo_1, width, height), crop_and_resize(photo_2, width, height), small
+
+
+def _check(photo: Image, camera: Camera, number: int) -> None:
+    if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
+        raise DreamitateError(
+            f"Photo {number} must be an 8-bit RGB picture (H, W, 3); it has shape {photo.shape} of {photo.dtype}."
+        )
+    height, width = photo.shape[:2]
+    ratio = (width / height) / (camera.width / camera.height)
+    if abs(ratio - 1) > SHAPE_TOLERANCE:
+        raise DreamitateError(
+            f"Photo {number} is {width}x{height}, but camera_{number} of the rig is {camera.width}x{camera.height}:"
+            " a photo must have its camera's shape. Name the camera file that belongs to the photos."
+        )
+    if photo.std() < 1.0:
+        raise DreamitateError(f"Photo {number} shows nothing: all its pixels are alike. Is the lens covered?")

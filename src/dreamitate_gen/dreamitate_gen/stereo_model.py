@@ -1,0 +1,50 @@
+"""The stereo video model: a picture model (latents and conditions) and a denoising UNet."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from . import noise
+from .conditions import Conditions
+from .stereo_unet import use_context_per_frame
+
+
+class Pictures(Protocol):
+    """How pictures become latents and conditions, and latents pictures (`small_pictures`, `svd_pictures`)."""
+
+    def conditions(self, photos: Tensor, frames: Sequence[int]) -> Conditions: ...
+
+    def encode(self, video: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor: ...
+
+    def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor: ...
+
+
+class StereoModel(nn.Module):
+    """A denoiser of stereo videos. prediction: "x0" or "v_prediction" (SVD's own)."""
+
+    def __init__(self, pictures: Any, unet: Any, prediction: str, width: int, height: int) -> None:
+        super().__init__()
+        self.pictures, self.unet, self.prediction = pictures, unet, prediction
+        self.width, self.height = width, height
+        use_context_per_frame(unet)
+
+    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Conditions) -> Tensor:
+        """Return the estimate of the clean latents of noisy (B, F, C, h, w) at noise levels sigma (B,)."""
+        level = sigma.view(-1, 1, 1, 1, 1)
+        joined = torch.cat([noisy * noise.input_scale(level), conditions.channels.to(noisy.dtype)], 2)
+        output = self.unet(
+            _padded(joined, 2 ** (len(self.unet.config.block_out_channels) - 1)),
+            noise.noise_condition(sigma),
+            conditions.context,
+            conditions.time_ids,
+        ).sample[..., : noisy.shape[-2], : noisy.shape[-1]]
+        return noise.denoised(self.prediction, output.to(noisy.dtype), noisy, level)
+
+
+def _padded(latents: Tensor, multiple: int) -> Tensor:
+    """Return the latents with rows and columns of zeros up to what the UNet's levels can halve."""
+    rows, columns = -latents.shape[-2] % multiple, -latents.shape[-1] % multiple
+    return functional.pad(latents.flatten(0, 1), (0, columns, 0, rows)).unflatten(0, latents.shape[:2])

@@ -1,0 +1,72 @@
+"""The generator `svd`: Stable Video Diffusion's architecture, made stereo."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dreamitate_core.camera import StereoRig
+from dreamitate_core.clip import Clip
+from dreamitate_core.paths import models_dir
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.task import Task
+from dreamitate_core.tool import load_tool
+from dreamitate_core.video import STEPS, StereoVideo
+
+from .model_folder import load_small
+from .noise import log_uniform_sigmas
+from .photos import fitted_photos
+from .sample import sample
+from .stereo_unet import FRAMES
+
+
+class SvdGenerator:
+    """A trained model directory, by default `models/<task>`."""
+
+    def __init__(self, task: Task, folder: Path | None = None) -> None:
+        self.task = task
+        self.folder = Path(folder) if folder is not None else models_dir() / task.name
+        self.model, self.settings = load_small(self.folder)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model.to(self.device)
+        self.tools = [load_tool(name) for name in task.tools]
+
+    def dream(
+        self,
+        photo_1: NDArray[np.uint8],
+        photo_2: NDArray[np.uint8],
+        rig: StereoRig,
+        seed: int,
+        progress: Progress = quiet,
+    ) -> Clip:
+        """Return the dream of photos (H, W, 3), see `registry.Generator`. The same seed gives the same dream."""
+        one, two, small_rig = fitted_photos(photo_1, photo_2, rig, self.model.width, self.model.height)
+        photos = torch.stack([_to_tensor(one), _to_tensor(two)])[None].to(self.device)
+        frames = self.dream_frames(photos, seed, progress)[0]
+        pictures = (frames.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        video = StereoVideo(pictures[: STEPS + 1], pictures[STEPS + 1 :], self.task.fps)
+        info = {"task": self.task.name, "seed": seed, "made_by": "svd", "model": self.folder.name}
+        return Clip(video, one, two, small_rig, self.tools, info)
+
+    def dream_frames(self, photos: Tensor, seed: int, progress: Progress = quiet) -> Tensor:
+        """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size."""
+        sampling = self.settings["sampling"]
+        sigmas = log_uniform_sigmas(sampling["steps"], sampling["sigma_min"], sampling["sigma_max"])
+        generator = torch.Generator().manual_seed(seed)
+        frames = list(range(FRAMES))
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)):
+            latents = sample(self.model, photos, frames, sigmas, generator, progress)
+        return self.model.pictures.decode(latents.float(), photos, frames)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device computes in bfloat16 natively; elsewhere it is slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def _to_tensor(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).float() / 255

@@ -1,0 +1,258 @@
+"""Training of the small model from scratch, in resumable stretches of time."""
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.task import Task
+from dreamitate_core.video import STEPS
+
+from . import noise
+from .checkpoint import load_checkpoint, save_checkpoint
+from .dataset import PackedClips, batch, pack
+from .image_encoder import ImageEncoder, place_loss, tool_weight
+from .model_folder import load_small, save_small
+from .patch_codec import PatchCodec
+from .small_pictures import SmallPictures
+from .stereo_model import StereoModel
+from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, POSITION_CHANNELS, small_unet
+
+BARE = 0
+"""The index of the first frame, which repeats the photo."""
+
+
+@dataclass
+class SmallSettings:
+    """Training of the small model. steps: 0 lets the time budget decide; otherwise exactly that many."""
+
+    channels: tuple[int, ...] = (128, 128)
+    embedding: int = 128
+    patch: int = 16
+    latents: int = 128
+    photo_latents: int = 64
+    learning_rate: float = 1e-3
+    warm_up: int = 100
+    weight_decay: float = 0.02
+    p_mean: float = 2.2
+    p_std: float = 1.3
+    average: float = 0.9985
+    stages: tuple[tuple[float, int, int], ...] = ((0.08, 0, 16), (0.4, 2, 8), (0.75, 4, 6), (1.0, 12, 4))
+    """Until this fraction of the run: time steps per clip (0: the image encoder alone, 12: with the bare frame), batch."""
+    place_weight: float = 0.05
+    tool_weight: float = 5.0
+    codec_clips: int = 300
+    steps: int = 0
+    seed: int = 0
+    threads: int = 1
+
+
+class Run:
+    """A training run: networks, average, optimiser, random state, and how far it is."""
+
+    def __init__(self, task: Task, clips: PackedClips, out: Path, settings: SmallSettings, budget_s: float) -> None:
+        self.task, self.clips, self.out, self.settings, self.budget_s = task, clips, Path(out), settings, budget_s
+        self.random = torch.Generator().manual_seed(settings.seed)
+        torch.manual_seed(settings.seed)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = new_model(task, clips, settings).to(self.device)
+        self.average = copy.deepcopy(self.model).eval()
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
+        )
+        self.step, self.seen, self.elapsed_s = 0, 0, 0.0
+
+    @property
+    def done(self) -> float:
+        """Fraction of the run that is over, 0..1."""
+        if self.settings.steps:
+            return min(self.step / self.settings.steps, 1.0)
+        return min(self.elapsed_s / self.budget_s, 1.0)
+
+    def train_step(self) -> tuple[float, float]:
+        """Take one step; return the denoising loss and the loss of the tool's likely places."""
+        settings = self.settings
+        rate = settings.learning_rate * min(1.0, (self.step + 1) / settings.warm_up)
+        rate *= 0.5 + 0.5 * math.cos(math.pi * self.done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = max(rate, 1e-6)
+        _, times_count, count = next(stage for stage in settings.stages if self.done <= stage[0])
+        loss, parts = self._loss(times_count, count)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.step += 1
+        self.seen += count
+        keep = min(settings.average, self.step / (self.step + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+        return parts
+
+    def _loss(self, times_count: int, count: int) -> tuple[Tensor, tuple[float, float]]:
+        settings, pictures = self.settings, self.model.pictures
+        indices = torch.randint(len(self.clips), (count,), generator=self.random).tolist()
+        if times_count == 0:
+            _, photos, points = (t.to(self.device) for t in batch(self.clips, indices, [], self.random))
+            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+                logits = pictures.places(photos)
+            places = place_loss(logits.flatten(0, 1), points.flatten(0, 1))
+            return settings.place_weight * places, (float("nan"), float(places.detach()))
+        times, frames = self._choose_frames(times_count)
+        video, photos, points = (t.to(self.device) for t in batch(self.clips, indices, times, self.random))
+        video = joined_views(video, photos, bare=BARE in frames)
+        clean = pictures.encode(video, photos, frames)
+        sigma = noise.sample_sigma(count, settings.p_mean, settings.p_std, self.random).to(self.device)
+        level = sigma.view(-1, 1, 1, 1, 1)
+        noisy = clean + level * torch.randn(clean.shape, generator=self.random).to(self.device)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            conditions = pictures.conditions(photos, frames)
+            estimate = self.model.denoise(noisy, sigma, conditions)
+        weight = frame_weight(points, frames, clean.shape[-2:], settings.patch, settings.tool_weight)
+        error = ((estimate - clean).square().mean(2) * weight).mean((1, 2, 3))
+        video_loss = (error * noise.loss_weight(self.model.prediction, sigma)).mean()
+        places = place_loss(conditions.places.flatten(0, 1), points.flatten(0, 1))
+        return video_loss + settings.place_weight * places, (float(video_loss.detach()), float(places.detach()))
+
+    def _choose_frames(self, count: int) -> tuple[list[int], list[int]]:
+        """Return time steps, and the frames of the 25 that show them."""
+        if count >= STEPS:
+            return list(range(1, STEPS + 1)), list(range(len(FRAME_TIMES)))
+        order = torch.randperm(STEPS, generator=self.random)[:count]
+        times = sorted(int(t) + 1 for t in order)
+        return times, [*times, *(STEPS + t for t in times)]
+
+    def save(self, info: dict[str, Any]) -> None:
+        """Write the checkpoint and the model directory of the averaged weights."""
+        counters = {"step": self.step, "seen": self.seen, "elapsed_s": self.elapsed_s}
+        folder = self.out / "checkpoint"
+        save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, counters)
+        save_small(self.out / "model", self.average, {**info, **counters, "training": asdict(self.settings)})
+
+    def resume(self) -> bool:
+        """Continue from the checkpoint, if there is one."""
+        folder = self.out / "checkpoint"
+        if not folder.is_dir():
+            return False
+        counters = load_checkpoint(folder, self.model, self.average, self.optimizer, self.random)
+        self.step, self.seen, self.elapsed_s = counters["step"], counters["seen"], counters["elapsed_s"]
+        return True
+
+
+def train(
+    task: Task,
+    data: Path,
+    out: Path,
+    time_budget_s: float = 3600.0,
+    settings: SmallSettings | None = None,
+    start: Path | None = None,
+    save_every_s: float = 300.0,
+    progress: Progress = quiet,
+) -> Path:
+    """Train a small model on the clips in `data` and return its directory, `<out>/model`.
+
+    Continues where `<out>/checkpoint` stopped, bit for bit on one machine when `settings.steps` says how long; new
+    clips that appear in `data` are taken up at each checkpoint. start: a model directory to begin from. The learning
+    curve is `<out>/curve.csv`, pictures of dreams `<out>/sheet.png`.
+    """
+    settings = settings or SmallSettings()
+    torch.set_num_threads(settings.threads)
+    torch.set_flush_denormal(True)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    pack(data, progress)
+    run = Run(task, PackedClips(data), out, settings, time_budget_s)
+    if not run.resume() and start is not None:
+        _start_from(run, start)
+    info = {"task": task.name, "data": str(Path(data).name), "git_revision": _revision()}
+    saved, losses, last = time.monotonic(), [], time.monotonic()
+    while run.done < 1:
+        losses.append(run.train_step())
+        now = time.monotonic()
+        run.elapsed_s += now - last
+        last = now
+        progress("training", run.done)
+        if len(losses) == 50:
+            _record(out / "curve.csv", run, losses)
+            losses = []
+        if now - saved > save_every_s:
+            saved = now
+            run.save({**info, "clips": len(run.clips)})
+            pack(data)
+            run.clips.refresh()
+            last = time.monotonic()
+    run.save({**info, "clips": len(run.clips)})
+    return out / "model"
+
+
+def new_model(task: Task, clips: PackedClips, settings: SmallSettings) -> StereoModel:
+    """Return an untrained model whose codec is fitted on the clips."""
+    generator = task.section("generator")
+    codec = PatchCodec(settings.patch, settings.latents, settings.photo_latents)
+    video, photos, points = batch(clips, range(min(settings.codec_clips, len(clips))), [2, 6, 10])
+    grid = video.shape[-2] // settings.patch, video.shape[-1] // settings.patch
+    weight = tool_weight(points[:, :, [1, 5, 9]].flatten(0, 2), *grid, settings.patch, settings.tool_weight)
+    codec.fit(video.flatten(0, 2), photos[:, :, None].expand_as(video).flatten(0, 2), weight)
+    encoder = ImageEncoder(embedding=settings.embedding)
+    pictures = SmallPictures(codec, encoder, float(generator["fps_id"]), float(generator["motion_score"]))
+    channels = settings.latents + settings.photo_latents + encoder.config["features"] + POSITION_CHANNELS
+    channels += encoder.place_channels(settings.patch)
+    unet = small_unet(channels, settings.latents, settings.channels, settings.embedding)
+    return StereoModel(pictures, unet, "x0", video.shape[-1], video.shape[-2])
+
+
+def frame_weight(points: Tensor, frames: Sequence[int], grid: Sequence[int], patch: int, strength: float) -> Tensor:
+    """Return the weight (B, F, h, w) of each patch of `frames`, given the tool's points (B, 2, 12, 3, 2)."""
+    views = [FRAME_VIEWS[i] for i in frames]
+    own = points[:, views, [max(FRAME_TIMES[i] - 1, 0) for i in frames]]
+    weight = tool_weight(own.flatten(0, 1), grid[0], grid[1], patch, strength).unflatten(0, own.shape[:2])
+    return torch.where(torch.tensor(frames, device=points.device).view(1, -1, 1, 1) == BARE, 1.0, weight)
+
+
+def joined_views(video: Tensor, photos: Tensor, bare: bool) -> Tensor:
+    """Return frames (B, F, 3, H, W), camera 1 first, of views (B, 2, T, 3, H, W); `bare` puts camera 1's photo first."""
+    joined = video.flatten(1, 2)
+    return torch.cat([photos[:, :1], joined], 1) if bare else joined
+
+
+def _start_from(run: Run, folder: Path) -> None:
+    model, _ = load_small(folder)
+    try:
+        run.model.load_state_dict(model.state_dict())
+        run.average.load_state_dict(model.state_dict())
+    except RuntimeError as error:
+        first = str(error).splitlines()[0]
+        raise DreamitateError(f"{folder} holds another network than the one to train: {first}") from None
+
+
+def _record(path: Path, run: Run, losses: Sequence[tuple[float, float]]) -> None:
+    is_new = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if is_new:
+            writer.writerow(["step", "samples", "seconds", "clips", "video_loss", "place_loss"])
+        means = [sum(column) / len(losses) for column in zip(*losses, strict=True)]
+        row = [run.step, run.seen, round(run.elapsed_s, 1), len(run.clips), *(f"{m:.5f}" for m in means)]
+        writer.writerow(row)
+
+
+def _revision() -> str:
+    """Return the git revision this code comes from, or "unknown"."""
+    head = Path(__file__).resolve().parents[3] / ".git" / "HEAD"
+    if not head.is_file():
+        return "unknown"
+    text = head.read_text().strip()
+    if not text.startswith("ref: "):
+        return text
+    ref = head.parent / text.removeprefix("ref: ")
+    return ref.read_text().strip() if ref.is_file() else "unknown"
