@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from .model import Model
 from .pose import refine_pose, score_pose, try_rotations
+from .raster import project, rasterise
 from .score import BUFFER, VALUES
 
 Array = NDArray[np.float64]
@@ -59,6 +60,16 @@ class Eyes:
         """Return how large the tool's radius appears at a point (3,) in the reference frame, in pixels."""
         to_camera = self.reference_to_cameras[view]
         return float(self.intrinsics[view, 0] * self._radius_m / max(0.1, to_camera[2, :3] @ point + to_camera[2, 3]))
+
+    def area_px(self, pose: Array, view: int) -> float:
+        """Return how many pixels the tool covers in a view, beyond the picture's edges too; 0 behind the camera."""
+        vertices, faces, face_label = self.body
+        pixels, inverse_depth, label = self.buffers
+        if not project(vertices, self.reference_to_cameras[view] @ pose, self.intrinsics[view], pixels):
+            return 0.0
+        left, top = pixels[:, :2].min(axis=0)
+        scale = min(1.0, (BUFFER - 2) / float(np.ptp(pixels[:, :2], axis=0).max() + 1e-9))
+        return rasterise(pixels, faces, face_label, float(left), float(top), scale, inverse_depth, label) / scale**2
 
     def values(self, pose: Array, maps: Maps) -> Array:
         """Return the values (2, 6) of `score_view` for a pose and one frame's maps (2, L + 1, h, w)."""

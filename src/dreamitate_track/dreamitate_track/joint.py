@@ -20,6 +20,13 @@ Array = NDArray[np.float64]
 Maps = NDArray[np.float32]
 
 
+INDEPENDENT = 0.2
+"""Neighbouring contour lines err together: so much of their number counts."""
+
+
+GROWTH_LIMIT_PX = 4.0
+
+
 @dataclass(frozen=True)
 class Prior:
     """How tools move and how generated views disagree, as standard deviations.
@@ -85,6 +92,7 @@ def fit(
         twists *= np.minimum(1.0, np.minimum(0.35 / np.maximum(angle, 1e-9), 0.06 / np.maximum(length, 1e-9)))
         poses = poses @ se3.exp(twists)
         nuisance = nuisance + change[-6:].reshape(2, 3) / px
+        nuisance[:, 2] = np.clip(nuisance[:, 2], -GROWTH_LIMIT_PX, GROWTH_LIMIT_PX)
         if np.abs(twists[:, :3]).max() < 5e-5 and np.abs(twists[:, 3:]).max() < 5e-4:
             break
     inverse = np.linalg.inv(A + 1e-6 * np.eye(size))
@@ -129,6 +137,8 @@ def _lines(
             )
             if weight[t, view] <= 0:
                 continue
+            H *= INDEPENDENT
+            g *= INDEPENDENT
             gain = H[:, 6:8] @ np.linalg.inv(H[6:8, 6:8] + loose)
             reduced, vector = H - gain @ H[6:8, :], g - gain @ g[6:8]
             index = np.r_[6 * t : 6 * t + 6, 6 * frames + 3 * view : 6 * frames + 3 * view + 3]

@@ -13,7 +13,7 @@ Maps = NDArray[np.float32]
 
 LIMIT = 3.0
 """Log-likelihood ratios are clipped here: no pixel may outvote its neighbours."""
-BARE, SHADOW, SCENE, SKIN, UNKNOWN = 0.80, 0.06, 0.03, 0.06, 0.02
+BARE, SHADOW, SCENE, SKIN, UNKNOWN = 0.74, 0.12, 0.03, 0.06, 0.02
 """Shares of what a pixel without the tool shows: the bare scene, its shadow, a thing that moved, skin, the unknown."""
 SHADOW_FLOOR = 40.0
 """Surfaces darker than this cast no visible shadow."""
@@ -27,6 +27,7 @@ def fill_maps(
     parts: Maps,
     skin: Maps,
     scene: Maps,
+    trust: Maps,
     first_row: int,
     last_row: int,
     first_column: int,
@@ -68,4 +69,4 @@ def fill_maps(
             maps[labels, row, column] = hand / without
             for part in range(labels):
                 inside = (1.0 - front) * parts[part, i, j, k] + hand + unknown
-                maps[part, row, column] = min(LIMIT, max(-LIMIT, np.log(inside / without)))
+                maps[part, row, column] = trust[part] * min(LIMIT, max(-LIMIT, np.log(inside / without)))

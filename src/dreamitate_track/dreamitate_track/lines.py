@@ -102,6 +102,7 @@ def view_system(
     gain = np.empty(2 * LONGEST)
     row_J = np.empty(9)
     total = 0.0
+    skin = maps.shape[0] - 1
     for i in range(1, rows - 1):
         for j in range(1, columns - 1):
             for way in range(2):
@@ -121,7 +122,7 @@ def view_system(
                 if nx == 0.0 and ny == 0.0:
                     continue
                 grown = growth if far == NOTHING else 0.0
-                inner, outer = 0, 0
+                inner, outer, hidden = 0, 0, False
                 for side in range(-1, 2, 2):
                     expected = near if side < 0 else far
                     for n in range(reach):
@@ -135,6 +136,9 @@ def view_system(
                             seen = label_part[p, q]
                         if seen != expected and abs(s) * scale > 1.5:
                             break
+                        if _sample(maps, skin, su, sv) > 0.5:  # the contour may be behind the hand
+                            hidden = hidden or n < 0.4 * reach
+                            break
                         value = _sample(maps, near, su, sv)
                         if far != NOTHING:
                             value -= _sample(maps, far, su, sv)
@@ -144,7 +148,7 @@ def view_system(
                         else:
                             gain[LONGEST + n] = value
                             outer = n + 1
-                if inner + outer < 2:
+                if hidden or inner + outer < 2:
                     continue
                 # Energies of the boundary at (k - inner) * step, k = 0..inner + outer.
                 energy, best = 0.0, 0.0

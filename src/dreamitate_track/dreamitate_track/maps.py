@@ -26,6 +26,7 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
                 palette.parts,
                 palette.skin,
                 palette.scene,
+                palette.trust,
                 *(int(edge) for edge in window),
                 maps[step, view],
             )

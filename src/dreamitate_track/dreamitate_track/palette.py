@@ -20,18 +20,20 @@ SKIN_TONES = np.array(
     float,
 )
 SHADES = np.linspace(0.25, 1.1, 12)
-HIGHLIGHTS = (0.0, 0.15, 0.3)
+HIGHLIGHTS = (0.0, 0.1, 0.2)
 SIGMA_DARK, SIGMA_PER_LEVEL = 9.0, 0.09
 """A colour's spread: grey levels at black, and more per grey level of its brightest channel."""
 
 
 @dataclass(frozen=True)
 class Palette:
-    """Densities per bin, each table (32, 32, 32) summing to one. parts: (L, 32, 32, 32), one per label of the tool."""
+    """Densities per bin, each table (32, 32, 32) summing to one. parts: (L, 32, 32, 32), one per label of the tool;
+    trust: (L,) what a label's evidence counts: dark and grey things are everywhere, saturated ones are not."""
 
     parts: Table
     skin: Table
     scene: Table
+    trust: Table
 
     def with_learned(self, parts: Table, skin: Table) -> "Palette":
         """Return the palette mixed half and half with histograms (counts) seen in the clip."""
@@ -50,7 +52,9 @@ class Palette:
 def palette_of(colours: NDArray[np.float64], scene: Table) -> Palette:
     """Return the first palette from label colours (L, 3) RGB and the scene's histogram (counts)."""
     parts = np.stack([shaded(colour[None], 1.0) for colour in colours])
-    return Palette(parts, shaded(SKIN_TONES, 0.6), normalised(scene))
+    chroma = np.ptp(colours, axis=1)
+    trust = np.clip(chroma / 80.0, 0.35, 1.0).astype(np.float32)
+    return Palette(parts, shaded(SKIN_TONES, 0.6), normalised(scene), trust)
 
 
 def shaded(colours: NDArray[np.float64], spread: float) -> Table:
@@ -62,7 +66,7 @@ def shaded(colours: NDArray[np.float64], spread: float) -> Table:
     for colour in colours:
         for shade in SHADES:
             for highlight in HIGHLIGHTS:
-                mean = shade * (colour + highlight * (255.0 - colour))
+                mean = shade * (colour + highlight * (colour.max() - colour))
                 sigma = spread * (SIGMA_DARK + SIGMA_PER_LEVEL * mean.max())
                 axes = [np.exp(-0.5 * ((centres - m) / sigma) ** 2) for m in mean]
                 table += np.einsum("i,j,k->ijk", *axes) / sigma**3 * np.exp(-8.0 * (shade - 0.85) ** 2 - 6.0 * highlight)

@@ -1,79 +1,93 @@
 """The region tracker: find each tool in every frame, choose the path, fit all frames and both views together."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
+from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress
+from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_core.video import STEPS
 from numpy.typing import NDArray
 
+from .compiled import compile_first
 from .detect import Eyes, Hypothesis, distinct, places, spread_rotations
 from .joint import Fit, Prior, fit
 from .learn import learned, skin_tone
 from .maps import Maps, make_maps, scene_histogram
 from .model import Model, make_model, simplified
 from .palette import Palette, palette_of
-from .scene import Level, make_level, undistorted, without_drift
-from .sequence import best_path, filled
+from .quality import MARGIN, judge, statuses
+from .scene import Level, Views
+from .sequence import best_path, filled, margin
 
 Array = NDArray[np.float64]
 
-COARSE_WIDTH = 192
+COARSE_WIDTH, FINE_WIDTHS = 192, (384, 768)
 COARSE_CELL_M, FINE_CELL_M = 0.006, 0.002
 ROTATIONS = 400
 KEPT = 8
+NEAR_SKIN = 0.75
+"""Overlap of a tool's colours with skin's from which the two cannot be told apart."""
 
 
-@dataclass(frozen=True)
-class Tracked:
-    """One tool's path and what was seen on the way."""
-
-    model: Model
-    fit: Fit
-    seen: NDArray[np.bool_]
-    values: Array
+def track_region(clip: Clip, progress: Progress) -> dict[str, ToolTrajectory]:
+    """Return each tool's trajectory. Raises DreamitateError for meshes that cannot be tracked."""
+    models = {tool.name: make_model(tool) for tool in clip.tools}
+    compile_first(progress)
+    views = Views(clip)
+    return {name: _track_one(clip, views, name, model, progress) for name, model in models.items()}
 
 
-class Views:
-    """The clip's pictures at the sizes at which they are asked for."""
-
-    def __init__(self, clip: Clip) -> None:
-        pairs, self._bare = undistorted(clip)
-        self._pairs = without_drift(pairs, self._bare)
-        self._cameras = clip.rig.cameras
-        self._levels: dict[int, Level] = {}
-        self.full_width = clip.video.width
-        self.reference_to_cameras = np.stack([se3.inverse(c.transform_camera_to_reference) for c in self._cameras])
-
-    def level(self, width: int) -> Level:
-        """Return the level of that width."""
-        if width not in self._levels:
-            self._levels[width] = make_level(self._pairs, self._bare, self._cameras, width)
-        return self._levels[width]
-
-
-def track_one(views: Views, model: Model, progress: Progress) -> Tracked:
+def _track_one(clip: Clip, views: Views, name: str, model: Model, progress: Progress) -> ToolTrajectory:
     coarse = views.level(COARSE_WIDTH)
     eyes = Eyes(simplified(model, COARSE_CELL_M), views.reference_to_cameras, coarse.intrinsics)
-    palette = palette_of(model.colours, scene_histogram(coarse))
+    palette = _first_palette(name, model, coarse)
     maps = make_maps(coarse, palette)
-    tone = skin_tone(coarse, maps)
-    if tone is not None:
-        palette = palette.with_skin_tone(tone)
-        maps = make_maps(coarse, palette)
     candidates = _search(eyes, maps, progress)
-    poses, seen = filled(candidates, best_path(candidates))
-    fine_level = views.level(min(768, max(views.full_width, 2 * COARSE_WIDTH)))
-    fine_eyes = Eyes(simplified(model, FINE_CELL_M), views.reference_to_cameras, fine_level.intrinsics)
-    palette = learned(palette, fine_level, fine_eyes, poses, seen)
+    path = best_path(candidates)
+    if max(path) < 0:
+        return _nowhere(clip, name, model)
+    poses, seen = filled(candidates, path)
+    palette = _learned(views, model, palette, poses, seen)
     maps = make_maps(coarse, palette)
     candidates = _again(eyes, maps, candidates, progress)
-    poses, seen = filled(candidates, best_path(candidates))
-    result = Fit(poses, np.zeros((2, 3)), np.zeros((STEPS, 6, 6)), np.zeros((STEPS, 2)))
-    result = fit(eyes, maps, result, Prior(), 8, 1.0, 0.5, 10, seen, progress)
-    return result, seen, candidates, palette, maps, eyes
+    path = best_path(candidates)
+    if max(path) < 0:
+        return _nowhere(clip, name, model)
+    poses, seen = filled(candidates, path)
+    fitted = Fit(poses, np.zeros((2, 3)), np.zeros((STEPS, 6, 6)), np.zeros((STEPS, 2)))
+    fitted = fit(eyes, maps, fitted, Prior(), 8, 1.0, 0.5, 10, seen, progress)
+    for width in FINE_WIDTHS:
+        if width <= max(views.full_width, FINE_WIDTHS[0]):
+            fitted = _refit(views, model, palette, width, fitted, seen, progress)
+    quality = judge(eyes, maps, palette.trust, fitted.poses)
+    settled = margin(candidates, path) > MARGIN
+    tool_to_body = se3.inverse(model.transform_body_to_tool)
+    twist_to_tool = se3.adjoint(model.transform_body_to_tool)
+    return ToolTrajectory(
+        tool=name,
+        frame="reference",
+        time_s=clip.video.time_s,
+        transform_tool_to_frame=fitted.poses @ tool_to_body,
+        covariance=twist_to_tool @ fitted.covariance @ twist_to_tool.T,
+        score=quality.score * (1.0 if settled else 0.5),
+        status=statuses(quality, seen, settled),
+    )
+
+
+def _first_palette(name: str, model: Model, level: Level) -> Palette:
+    """Return the palette from the mesh's colours and the skin in this clip. Raises DreamitateError near skin."""
+    palette = palette_of(model.colours, scene_histogram(level))
+    tone = skin_tone(level, make_maps(level, palette))
+    if tone is not None:
+        palette = palette.with_skin_tone(tone)
+    nearness = palette.nearness_to_skin()
+    if nearness.min() > NEAR_SKIN:
+        raise DreamitateError(
+            f"All colours of tool {name!r} are those of skin (overlap {nearness.min():.2f}, allowed {NEAR_SKIN}):"
+            " it cannot be told from the hand. Give the tool another colour."
+        )
+    return palette
 
 
 def _search(eyes: Eyes, maps: Maps, progress: Progress) -> list[list[Hypothesis]]:
@@ -90,14 +104,68 @@ def _search(eyes: Eyes, maps: Maps, progress: Progress) -> list[list[Hypothesis]
     return found
 
 
+def _learned(views: Views, model: Model, palette: Palette, poses: Array, seen: NDArray[np.bool_]) -> Palette:
+    """Return the palette as the clip shows it, learned at the finest level that shows more than the coarse one."""
+    level = views.level(min(FINE_WIDTHS[-1], max(views.full_width, FINE_WIDTHS[0])))
+    eyes = Eyes(simplified(model, FINE_CELL_M), views.reference_to_cameras, level.intrinsics)
+    return learned(palette, level, eyes, poses, seen)
+
+
 def _again(
     eyes: Eyes, maps: Maps, candidates: list[list[Hypothesis]], progress: Progress
 ) -> list[list[Hypothesis]]:
-    """Return per frame the best distinct hypotheses after refining its own and its neighbours' on new maps."""
-    found = []
-    for step in range(len(maps)):
-        progress("searching for the tool again", step / len(maps))
-        near = [h for t in (step - 1, step + 1) if 0 <= t < len(maps) for h in candidates[t][:3]]
-        tried = [eyes.refined(h.pose, maps[step], 8, 1.0, 5) for h in [*candidates[step], *near]]
-        found.append(distinct(tried, KEPT, 0.2, 0.02))
+    """Return per frame the best distinct hypotheses on new maps, handed on from frame to frame, forwards and back."""
+    found = [
+        distinct([eyes.refined(h.pose, maps[t], 8, 1.0, 3) for h in frame], KEPT, 0.2, 0.02)
+        for t, frame in enumerate(candidates)
+    ]
+    steps = len(maps)
+    for way in (1, -1):
+        for step in range(1, steps) if way == 1 else range(steps - 2, -1, -1):
+            progress("searching for the tool again", step / steps)
+            before = [h.pose for h in found[step - way][:3]]
+            if 0 <= step - 2 * way < steps and before and found[step - 2 * way]:
+                before.append(se3.interpolate(found[step - 2 * way][0].pose, before[0], 2.0))
+            tried = [eyes.refined(pose, maps[step], 8, 1.0, 5) for pose in before]
+            found[step] = distinct([*found[step], *tried], KEPT, 0.2, 0.02)
     return found
+
+
+def _refit(
+    views: Views, model: Model, palette: Palette, width: int, start: Fit, seen: NDArray[np.bool_], progress: Progress
+) -> Fit:
+    """Return the path fitted again on larger pictures, near the path so far."""
+    level = views.level(width)
+    eyes = Eyes(simplified(model, FINE_CELL_M), views.reference_to_cameras, level.intrinsics)
+    windows = _windows(eyes, start.poses, level, 14)
+    return fit(eyes, make_maps(level, palette, windows), start, Prior(), 8, 1.0, 0.5, 8, seen, progress)
+
+
+def _windows(eyes: Eyes, poses: Array, level: Level, margin_px: int) -> NDArray[np.int64]:
+    """Return (12, 2, 4) first and last row, first and last column around the tool at poses (12, 4, 4), with a margin."""
+    height, width = level.images.shape[2:4]
+    boxes = np.zeros((len(poses), 2, 4), np.int64)
+    for step, pose in enumerate(poses):
+        for view, (fx, fy, cx, cy) in enumerate(eyes.intrinsics):
+            x, y, z = se3.transform_points(eyes.reference_to_cameras[view] @ pose, eyes.body[0]).T
+            if z.min() > 0.05:
+                u, v = fx * x / z + cx, fy * y / z + cy
+                rows = np.clip([v.min() - margin_px, v.max() + margin_px], 0, height)
+                columns = np.clip([u.min() - margin_px, u.max() + margin_px], 0, width)
+                boxes[step, view] = [*rows, *columns]
+    return boxes
+
+
+def _nowhere(clip: Clip, name: str, model: Model) -> ToolTrajectory:
+    """Return the trajectory of a tool that no frame shows: status NOT_VISIBLE, poses one metre before camera 1."""
+    pose = np.eye(4)
+    pose[2, 3] = 1.0
+    return ToolTrajectory(
+        tool=name,
+        frame="reference",
+        time_s=clip.video.time_s,
+        transform_tool_to_frame=np.tile(pose @ se3.inverse(model.transform_body_to_tool), (STEPS, 1, 1)),
+        covariance=np.tile(np.diag([1.0] * 3 + [np.pi**2] * 3), (STEPS, 1, 1)),
+        score=np.zeros(STEPS),
+        status=np.zeros(STEPS, np.int64),
+    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from dreamitate_core import se3
 from dreamitate_core.camera import Camera
 from dreamitate_core.clip import Clip
 from numpy.typing import NDArray
@@ -29,6 +30,24 @@ class Level:
     def width(self) -> int:
         """Pixels."""
         return self.images.shape[3]
+
+
+class Views:
+    """The clip's pictures, undistorted and without colour drift, at the sizes at which they are asked for."""
+
+    def __init__(self, clip: Clip) -> None:
+        pairs, self._bare = undistorted(clip)
+        self._pairs = without_drift(pairs, self._bare)
+        self._cameras = clip.rig.cameras
+        self._levels: dict[int, Level] = {}
+        self.full_width = clip.video.width
+        self.reference_to_cameras = np.stack([se3.inverse(c.transform_camera_to_reference) for c in self._cameras])
+
+    def level(self, width: int) -> Level:
+        """Return the level of that width."""
+        if width not in self._levels:
+            self._levels[width] = make_level(self._pairs, self._bare, self._cameras, width)
+        return self._levels[width]
 
 
 def undistorted(clip: Clip) -> tuple[Images, Images]:

@@ -12,6 +12,8 @@ STEP_M, TURN_RAD = 0.06, 0.35
 """Usual step and turn from frame to frame; a generated hand moves about 30 cm in 12 frames."""
 JUMP_COST = 12.0
 """The most that an unlikely step costs: then the tool was lost and found again."""
+TURNED_RAD = 1.0
+"""Two readings of a frame that differ more than this are different ways round."""
 SCORE_SCALE = 0.03
 """Neighbouring pixels are not independent: the sum of log-likelihood ratios counts this much."""
 
@@ -53,3 +55,16 @@ def filled(candidates: list[list[Hypothesis]], path: list[int]) -> tuple[Array, 
         fraction = 0.0 if a == b else (t - a) / (b - a)
         poses[t] = se3.interpolate(candidates[a][path[a]].pose, candidates[b][path[b]].pose, fraction)
     return poses, seen
+
+
+def margin(candidates: list[list[Hypothesis]], path: list[int]) -> float:
+    """Return by what share the path's score beats that of the best turned-over hypotheses of the same frames."""
+    own = other = 0.0
+    for frame, index in zip(candidates, path, strict=True):
+        if index < 0:
+            continue
+        chosen = frame[index]
+        turned = [h.score for h in frame if se3.rotation_distance_rad(h.pose, chosen.pose) > TURNED_RAD]
+        own += chosen.score
+        other += max([0.0, *turned])
+    return 1.0 if own <= 0 else (own - other) / own

@@ -1,0 +1,27 @@
+"""Track the tools of a clip: the one function that the command, the node and the pipeline call."""
+
+from collections.abc import Callable
+
+from dreamitate_core.clip import Clip
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.registry import Registry
+from dreamitate_core.trajectory import ToolTrajectory
+
+from .check import check_clip
+from .region import track_region
+
+Tracker = Callable[[Clip, Progress], dict[str, ToolTrajectory]]
+
+trackers: Registry[Tracker] = Registry("tracker")
+trackers.register("region")(track_region)
+
+
+def track(clip: Clip, backend: str = "region", progress: Progress = quiet) -> dict[str, ToolTrajectory]:
+    """Return each tool's trajectory at t = 1..12, in the frame "reference" (camera 1's optical frame).
+
+    A tool that is not there, or is lost, is said by the status of its frames; poses of such frames are guesses.
+    Raises DreamitateError for an unknown backend and for clips, cameras or meshes that cannot be tracked.
+    """
+    tracker = trackers.get(backend)
+    check_clip(clip)
+    return tracker(clip, progress)
