@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from dreamitate_core import se3
 from dreamitate_core.robot import Robot
@@ -34,6 +35,12 @@ class Stations:
     time_s: Array
     waypoint: NDArray[np.intp]
 
+    def on_the_way(self, index: int) -> str:
+        """Say for people whether a station lies above the tracked part: empty where it lies on it."""
+        if np.all(self.progress[: index + 2] == 0.0):
+            return "on the way down to it, "
+        return "on the way up from it, " if np.all(self.progress[index - 1 :] == 1.0) else ""
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -53,7 +60,6 @@ class PathFollower:
     ) -> None:
         self.robot, self.chain, self.inverse = robot, chain, inverse
         self._mount, self._tip, self._free_axis = mount, tip, free_axis
-        self.profiles = _profiles(inverse.redundant, free_axis is not None)
 
     def flange(self, stations: Stations, profile: Profile, kept: NDArray[np.intp]) -> Array:
         """Return transform_flange_to_base (n, 4, 4) at the kept stations, turned about the tool's axis as profiled."""
@@ -77,9 +83,10 @@ class PathFollower:
     def ranked(self, stations: Stations, start: Array) -> list[tuple[Profile, int]]:
         """Return (profile, branch) pairs by their cost. Raises PlanRefused where none reaches the whole path."""
         kept = np.unique(np.linspace(0, len(stations.progress) - 1, COARSE_STATIONS).astype(int))
-        flange = np.concatenate([self.flange(stations, profile, kept) for profile in self.profiles])
-        free = np.concatenate([self.joint(stations, profile, kept) for profile in self.profiles])
-        q = self.inverse.solve(flange, free).reshape(len(self.profiles), len(kept), self.inverse.branches, -1)
+        profiles = self._profiles(stations)
+        flange = np.concatenate([self.flange(stations, profile, kept) for profile in profiles])
+        free = np.concatenate([self.joint(stations, profile, kept) for profile in profiles])
+        q = self.inverse.solve(flange, free).reshape(len(profiles), len(kept), self.inverse.branches, -1)
         q = np.moveaxis(q, 2, 1)
         ways = q.reshape(-1, *q.shape[2:])  # (profiles * branches, stations, dof)
         whole = self._reaching(ways, stations, kept)
@@ -92,21 +99,31 @@ class PathFollower:
         cost = self._cost(q, stations, kept, start)
         order = np.argsort(cost, kind="stable")
         numbers = np.flatnonzero(whole)[inside][order]
-        return [(self.profiles[n // self.inverse.branches], int(n % self.inverse.branches)) for n in numbers]
+        return [(profiles[n // self.inverse.branches], int(n % self.inverse.branches)) for n in numbers]
 
     def _reaching(self, q: Array, stations: Stations, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return which ways (n,) reach every station. Raises PlanRefused where none does."""
         reached = np.isfinite(q[..., 0])
-        whole = reached.all(axis=1)
-        if not whole.any():
-            furthest = np.where(reached, 1, 0).cumprod(axis=1).sum(axis=1).max()  # stations before the first that fails
+        whole = np.asarray(reached.all(axis=1))
+        if whole.any():
+            return whole
+        missed = ~reached.any(axis=0)
+        if not missed.any():
+            furthest = int(reached.cumprod(axis=1).sum(axis=1).max())  # stations before the first that fails
             at = int(kept[furthest])
-            needed, limit = self.inverse.reach(self.flange(stations, self.profiles[0], np.array([at])))
-            far = f"the arm must span {needed[0]:.3f} m; it spans {limit:.3f} m"
-            direction = f"no joint angles give the tool this direction (span {needed[0]:.3f} m of {limit:.3f} m)"
-            near = "the wrist would have to be inside the shoulder"
-            text = near if not np.isfinite(needed[0]) else far if needed[0] > limit else direction
-            raise PlanRefused(Reason.OUT_OF_REACH, f"{text}.", int(stations.waypoint[at]), float(needed[0]), limit)
-        return np.asarray(whole)
+            text = "every pose can be reached, but not all in one motion: the best ends here."
+            raise PlanRefused(Reason.OUT_OF_REACH, text, int(stations.waypoint[at]))
+        tracked = [k for k in kept[missed] if not stations.on_the_way(k)]
+        at = int((tracked or list(kept[missed]))[0])
+        needed, limit = self.inverse.reach(stations.transform_tool_to_base[[at]] @ se3.inverse(self._mount))
+        if not np.isfinite(needed[0]):
+            text = "the wrist would have to be inside the shoulder."
+        elif needed[0] > limit:
+            text = f"the arm must span {needed[0]:.3f} m; it spans {limit:.3f} m."
+        else:
+            text = f"no joint angles give the tool this direction (span {needed[0]:.3f} m of {limit:.3f} m)."
+        text = stations.on_the_way(at) + text
+        raise PlanRefused(Reason.OUT_OF_REACH, text, int(stations.waypoint[at]), float(needed[0]), limit)
 
     def _turns(self, q: Array, near: Array) -> tuple[Array, Array]:
         """Return whole turns (n, dof) that bring paths (n, N, dof) near a position, and how much is over, rad."""
@@ -142,13 +159,14 @@ class PathFollower:
         room = np.minimum(q.min(axis=1) - robot.position_lower, robot.position_upper - q.max(axis=1)).min(axis=1)
         return away.max(axis=1) + back.max(axis=1) + 3.0 * haste.max(axis=(1, 2)) + 0.02 / room
 
-
-def _profiles(redundant: bool, turns: bool) -> list[Profile]:
-    joints: list[tuple[float, float]] = [(0.0, 0.0)]
-    spins: list[tuple[float, float]] = [(0.0, 0.0)]
-    if redundant:
-        joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), [0.0] if turns else [0.0, -0.6, 0.6, -1.2, 1.2]))
-    if turns:
+    def _profiles(self, stations: Stations) -> list[Profile]:
+        """Return the profiles to try: the redundant joint may stand still, drift, or take over the tool's own turn."""
+        still, redundant, turns = [(0.0, 0.0)], self.inverse.redundant, self._free_axis is not None
+        rotation = stations.transform_tool_to_base[:, :3, :3]
+        steps = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
+        own = max(abs(float((steps @ self._mount[2, :3]).sum())), 1.0)
+        slopes = [0.0] if turns else [0.0, -0.6, 0.6, -own, own]
+        joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), slopes)) if redundant else still
         angles = np.linspace(-np.pi, np.pi, 12, endpoint=False)
-        spins = list(itertools.product(angles, [0.0] if redundant else [0.0, -0.8, 0.8]))
-    return [Profile(*joint, *spin) for joint in joints for spin in spins]
+        spins = list(itertools.product(angles, [0.0] if redundant else [0.0, -0.8, 0.8])) if turns else still
+        return [Profile(*joint, *spin) for joint in joints for spin in spins]

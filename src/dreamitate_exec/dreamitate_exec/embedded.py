@@ -135,16 +135,16 @@ class EmbeddedPlanner:
     def _search(self, stations: Stations, start: Array, progress: Progress) -> tuple[JointPath, Array, Array]:
         """Return the first way that holds along the whole motion: one that needs no detours, if there is one.
 
-        Raises PlanRefused with what stopped the most promising way.
+        Raises PlanRefused with what stopped the way that passed most checks and got furthest.
         """
-        first: PlanRefused | None = None
+        refusals: list[PlanRefused] = []
         followed: list[Array] = []
         for number, (profile, branch) in enumerate(self.follower.ranked(stations, start)[:WAYS_MOST]):
             progress("reach", 0.2 + 0.4 * number / WAYS_MOST)
             try:
                 q = self._follow(stations, profile, branch, start)
             except PlanRefused as refused:
-                first = first or refused
+                refusals.append(refused)
                 continue
             there, back = np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
             if self.space.contact(there) is None and self.space.contact(back) is None:
@@ -158,8 +158,8 @@ class EmbeddedPlanner:
             if detoured_there is not None and detoured_back is not None:
                 return _splines(q, stations), detoured_there, detoured_back
         if not followed:
-            assert first is not None
-            raise first
+            order = [reason.value for reason in Reason]
+            raise max(refusals, key=lambda refused: (order.index(refused.reason), refused.waypoint or 0))
         contact = self.space.contact(np.stack([start, followed[0][0]]))
         touches = "" if contact is None else f"; on the straight one {contact.text}"
         raise PlanRefused(Reason.NO_FREE_PATH, f"no way to the path and home was found that touches nothing{touches}.")
@@ -188,7 +188,8 @@ class EmbeddedPlanner:
             raise PlanRefused(Reason.JOINT_JUMP, text, int(waypoint[at + 1]), float(jump[at, joint]), JUMP_RAD)
         contact = self.space.contact(q)
         if contact is not None:
-            raise PlanRefused(Reason.COLLISION, f"{contact.text}.", int(waypoint[contact.index]))
+            text = f"{stations.on_the_way(contact.index)}{contact.text}."
+            raise PlanRefused(Reason.COLLISION, text, int(waypoint[contact.index]))
         return q
 
     def _motions(self, path: JointPath, there: Array, back: Array) -> list[Motion]:
