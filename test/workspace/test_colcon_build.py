@@ -24,6 +24,8 @@ from dreamitate.supervise import command
 
 pytest.importorskip("ros_wheels_bootstrapper", reason="builds on top of ROS's wheels, which are not here")
 
+pytestmark = pytest.mark.timeout(1200)  # the interface packages alone are a minute's work for two idle cores
+
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_ROS = ROOT / "src" / "without_ros"
 BASE = ROOT / "build" / "colcon"

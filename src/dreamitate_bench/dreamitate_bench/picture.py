@@ -9,16 +9,20 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image as PillowImage
 
+from dreamitate.run_folder import read_json
 from dreamitate_core.clip import read_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, read_plan
 from dreamitate_core.video import Images, read_mp4
 
 LARGEST_BYTES = 500_000
-HEIGHT_INCHES, WIDTH_INCHES = 3.0, 19.0
+HEIGHT_INCHES, WIDTH_INCHES = 3.0, 14.6
 WIDTHS_PX = (2280, 1900, 1600, 1300, 1000)
-DREAMED = (3, 6, 12)
+DREAMED = (3, 12)
 """The frames of the dream that are shown; the last is shown tracked."""
+DREAMER = {"svd": "a video model shows how", "replay": "a demonstration, shown again"}
+SHOWN_SHARE = 0.7
+"""How much of the sweep is done in the picture of the arm."""
 
 
 def make_picture(folder: Path, out: Path) -> None:
@@ -29,10 +33,11 @@ def make_picture(folder: Path, out: Path) -> None:
     for name in ("photo_1.png", "dream.mp4", "plan.npz", "tracked.mp4", "path_3d.png", "execution.mp4"):
         if not (folder / name).is_file():
             raise DreamitateError(f"{folder} has no {name}: the picture needs a rollout that was carried through.")
+    generator = read_json(folder / "verdict.json").get("settings", {}).get("generator", "")
     dream, tracked, execution = (read_mp4(folder / f"{name}.mp4") for name in ("dream", "tracked", "execution"))
     panels = [
         ("Look", "two photos of the bare table", _stacked([dream[0]])),
-        ("Dream", "a video model shows a hand do it", _stacked(dream[list(DREAMED)])),
+        ("Dream", DREAMER.get(generator, "a video shows how"), _stacked(dream[list(DREAMED)])),
         ("Track", "where is the tool?", _stacked([tracked[DREAMED[-1]]])),
         ("Plan", "joints within limits, nothing hit", _trimmed(read_image(folder / "path_3d.png"))),
         ("Move", "the arm does it", _stacked(_sweep(execution, read_plan(folder / "plan.npz")))),
@@ -64,10 +69,10 @@ def _trimmed(image: Images) -> Images:
 
 
 def _sweep(execution: Images, plan: Plan) -> Images:
-    """Return the frames in the middle and at the end of the tracked part of the motion."""
+    """Return the one frame (1, H, 2W, 3) late in the tracked part of the motion."""
     first, last = plan.waypoint_time_s[0], plan.waypoint_time_s[-1]
-    fractions = np.array([first + 0.4 * (last - first), last]) / plan.duration_s
-    return execution[np.round(fractions * (len(execution) - 1)).astype(int)]
+    late = round((first + SHOWN_SHARE * (last - first)) / plan.duration_s * (len(execution) - 1))
+    return execution[late : late + 1]
 
 
 def _draw(panels: list[tuple[str, str, Images]]) -> PillowImage.Image:

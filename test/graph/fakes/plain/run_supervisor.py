@@ -7,7 +7,7 @@ from pathlib import Path
 from dreamitate import supervise
 from dreamitate.graph import NodeStart
 
-supervise.KILL_AFTER_S = 3.0
+supervise.KILL_AFTER_S, supervise.ARM_STOPS_WITHIN_S = 3.0, 1.0
 
 folder = Path(sys.argv[1])
 nodes = []
