@@ -61,12 +61,13 @@ class ArmServer:
             path = self._check(handle.request)
             self._follow(handle, path)
         except _Failed as failed:
-            self._node.last_error = str(failed)
-            self._node.get_logger().error(str(failed))
             self._table.stop(_STOP_LIMIT_S)
             if handle.is_cancel_requested:
+                self._node.get_logger().info("the arm was stopped on request")
                 handle.canceled()
             else:
+                self._node.last_error = str(failed)
+                self._node.get_logger().error(str(failed))
                 handle.abort()
             return Result(error_code=failed.code, error_string=str(failed))
         else:

@@ -1,6 +1,8 @@
 """The objects that lie on the table, from `config/objects/<task>.yaml`."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import yaml
@@ -64,12 +66,18 @@ def load_objects(task_name: str, role: str, split: str) -> list[ObjectKind]:
     if not path.is_file():
         raise DreamitateError(f"There is no object list {path} for task {task_name!r}.")
     try:
-        entries = yaml.safe_load(path.read_text())[role][split]
+        entries = _parsed(path.read_text())[role][split]
         return [_kind(entry) for entry in entries]
     except yaml.YAMLError as error:
         raise DreamitateError(f"{path} is not YAML: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DreamitateError(f"{path}, {role}, {split}: an entry is missing or wrong: {error}.") from None
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> dict[str, Any]:
+    """The list's contents; parsing takes longer than simulating a sweep, so it is done once."""
+    return dict(yaml.safe_load(text))
 
 
 def _kind(entry: dict) -> ObjectKind:

@@ -53,6 +53,7 @@ class SimNode(StageNode):
         self._tf = self.publisher(TFMessage, "/tf")
         self._tf_static = self.publisher(TFMessage, "/tf_static")
         self._table: LiveTable | None = None
+        self._server: ArmServer | None = None
 
     def begin(self) -> None:
         """Set up the table, then serve it."""
@@ -68,14 +69,15 @@ class SimNode(StageNode):
             lambda moving: 1.0 / self.value("image_rate_hz" if moving else "idle_image_rate_hz"),
         )
         self._set_up(table)
+        self._server = ArmServer(self, self.value("controller"), table)
         self.create_service(Trigger, "~/judge", self._judge, callback_group=self.free)
         self.create_service(Trigger, "~/reset", self._reset, callback_group=self.free)
-        self._server = ArmServer(self, self.value("controller"), table)
 
     def end(self) -> None:
         """Stop the arm."""
-        if self._table:
+        if self._server:
             self._server.idle.wait(2.0)
+        if self._table:
             self._table.end()
 
     def diagnosis(self) -> tuple[str, dict[str, object]]:
@@ -110,6 +112,7 @@ class SimNode(StageNode):
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._table is not None
+        assert self._server is not None
         if not self._server.idle.is_set():
             response.success, response.message = False, "The arm moves; cancel its trajectory first."
             return response

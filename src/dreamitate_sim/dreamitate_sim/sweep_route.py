@@ -17,7 +17,11 @@ PARTICLE_CLEARANCE_M = 0.014
 HELD_Y_M = 0.004  # where a held particle's centre lies in the tool frame
 TOOL_HEIGHT_M = 0.003
 GAP_M = (0.045, 0.065)  # from the brush's origin to the particle at the start
-BENDS = np.deg2rad([0.0, 15.0, -15.0, 30.0, -30.0, 45.0, -45.0, 60.0, -60.0])
+_BENDS = [float(np.deg2rad(angle)) for angle in (0, 15, -15, 30, -30, 45, -45, 60, -60)]
+BEND_PAIRS = [(first, last) for first in _BENDS for last in _BENDS if first * last <= 0.0]
+"""How far to the left of the straight line a path leaves and arrives; no obstacle calls for an S-shaped one."""
+TURN_COST_M, BEND_COST_M = 0.06, 0.02
+"""What a radian of turning is worth in metres of path, and what a radian of leaving or arriving askew."""
 SMALLEST_TURN_RADIUS_M = 0.10
 X_LIMIT_M, Y_LIMIT_M = 0.32, 0.25
 ARM_BASE_Y_M, ARM_REACH_M = 0.52, 0.82
@@ -52,15 +56,12 @@ def find_routes(particles: Array, star: Array, obstacles: Array, random: np.rand
         gap = random.uniform(*GAP_M)
         noise = random.uniform(0.0, WAY_NOISE_M)
         best: dict[int, Route] = {}
-        for first in BENDS:
-            for last in BENDS:
-                if first * last > 0.0:
-                    continue  # an S-shaped path, which no single obstacle calls for
-                route = _route(particles, index, star, float(first), float(last), gap, noise)
-                side = int(np.sign(round(first - last, 6)))
-                better = route is not None and (side not in best or route.cost < best[side].cost)
-                if better and route is not None and _is_clear(route, particles, obstacles):
-                    best[side] = route
+        for first, last in BEND_PAIRS:
+            side = int(np.sign(first - last))
+            limit = best[side].cost if side in best else np.inf
+            route = _route(particles, index, star, first, last, gap, noise, limit)
+            if route is not None and _is_clear(route, particles, obstacles):
+                best[side] = route
         routes += best.values()
     return sorted(routes, key=lambda route: route.cost)
 
@@ -91,16 +92,21 @@ def planar_transform(x: Array, y: Array, heading: Array) -> Array:
 
 
 def _route(
-    particles: Array, index: int, star: Array, first: float, last: float, gap: float, noise: float
+    particles: Array, index: int, star: Array, first: float, last: float, gap: float, noise: float, limit: float
 ) -> Route | None:
     """A straight run-in to the particle, then a cubic Bezier curve that leaves it `first` rad to the left of the
-    straight line and arrives `last` rad to the left of it; None where it turns too tightly or leaves the table."""
+    straight line and arrives `last` rad to the left of it; None where it costs `limit` or more, turns too tightly
+    or leaves the table."""
     particle = particles[index]
     line = float(np.arctan2(*(star - particle)[::-1]))
     direction_first = np.array([np.cos(line + first), np.sin(line + first)])
     direction_last = np.array([np.cos(line + last), np.sin(line + last)])
     begin, end = particle - HELD_Y_M * direction_first, star - HELD_Y_M * direction_last
-    reach = 0.38 * np.linalg.norm(end - begin)
+    distance_m = float(np.linalg.norm(end - begin))
+    askew = BEND_COST_M * (abs(first) + abs(last)) + noise
+    if distance_m + TURN_COST_M * abs(first - last) + askew >= limit:
+        return None
+    reach = 0.38 * distance_m
     t = np.linspace(0.0, 1.0, SAMPLES)[:, None]
     curve = (
         (1 - t) ** 3 * begin
@@ -122,8 +128,8 @@ def _route(
     headings = np.interp(even, distance, [heading[0], *heading])
     if not _is_reachable(points, headings):
         return None
-    cost = float(step.sum() + 0.06 * turn.sum() + 0.02 * abs(first) + 0.02 * abs(last) + noise)
-    return Route(index, points, headings, run_in, cost)
+    cost = float(step.sum() + TURN_COST_M * turn.sum()) + askew
+    return Route(index, points, headings, run_in, cost) if cost < limit else None
 
 
 def _is_reachable(points: Array, heading: Array) -> bool:
