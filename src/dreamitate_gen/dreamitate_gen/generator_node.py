@@ -23,7 +23,7 @@ from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, Stage
 from tf2_msgs.msg import TFMessage
 
 from .interface import INTERFACE
-from .registry import load_generator
+from .registry import Generator, load_generator
 
 _LOOKING = 0.02
 """The share of a goal that goes into finding the photos."""
@@ -35,7 +35,7 @@ class GeneratorNode(ManagedStageNode):
     def __init__(self) -> None:
         super().__init__(INTERFACE)
         self._task = load_task(self.value("task"))
-        self._generator: Any = None
+        self._generator: Generator | None = None
         self._frames = FrameTree()
         self._pairs = PairMatcher(self.value("pair_tolerance_s"))
         self._came = threading.Condition()
@@ -58,19 +58,18 @@ class GeneratorNode(ManagedStageNode):
         )
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model."""
-        model, replay = self.value("model"), self.value("replay")
+        """Load the model. A clip to be shown is read for each goal: each scene has its own."""
         try:
-            self._generator = load_generator(
-                self.value("generator"),
-                self._task,
-                Path(model) if model else None,
-                Path(replay) if replay else None,
-            )
+            if self.value("generator") != "replay":
+                self._generator = self._load()
         except DreamitateError as problem:
             self.last_error = str(problem)
             return TransitionCallbackReturn.FAILURE
         return super().on_configure(state)
+
+    def _load(self) -> Generator:
+        model, replay = (Path(self.value(name)) if self.value(name) else None for name in ("model", "replay"))
+        return load_generator(self.value("generator"), self._task, model, replay)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the model."""
@@ -112,7 +111,7 @@ class GeneratorNode(ManagedStageNode):
         pair = self._find_pair(goal)
         rig = self._find_rig(pair)
         photos = [read_image(image) for image in pair.images]
-        clip = self._generator.dream(
+        clip = (self._generator or self._load()).dream(
             *photos,
             rig,
             goal.request.seed,

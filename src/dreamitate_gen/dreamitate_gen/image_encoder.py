@@ -99,7 +99,7 @@ def place_loss(logits: Tensor, points: Tensor) -> Tensor:
 
 
 def place_channels(logits: Tensor, grid: int) -> Tensor:
-    """Return likely places (N, 12, 3 * r * r, H/grid, W/grid) as channels for the UNet, r = grid / STRIDE; no gradient."""
+    """Return likely places (N, 12, 3 * r * r, H/grid, W/grid) as channels, r = grid / STRIDE; without gradient."""
     probability = logits.detach().float().flatten(-2).softmax(-1).view_as(logits)
     return functional.pixel_unshuffle((probability * 8).sqrt(), grid // STRIDE)
 

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.task import Task
 
 from .image_encoder import ImageEncoder
 from .patch_codec import PatchCodec
@@ -55,6 +56,18 @@ def read_settings(folder: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DreamitateError(f"{path} is not JSON: {error}.") from None
     return settings
+
+
+def load_model(folder: Path, task: Task) -> tuple[StereoModel, dict[str, Any]]:
+    """Return the model in a folder, in float32 on the CPU, and its settings: a small one, or SVD in diffusers' layout.
+
+    Raises DreamitateError where the folder is missing or not whole.
+    """
+    if (Path(folder) / "model_index.json").is_file():
+        from .svd_folder import load_svd  # imports transformers, which takes seconds
+
+        return load_svd(folder, task)
+    return load_small(folder)
 
 
 def load_small(folder: Path) -> tuple[StereoModel, dict[str, Any]]:

@@ -40,6 +40,11 @@ def loss_weight(prediction: str, sigma: Tensor) -> Tensor:
     return weight.clamp(max=4.0) if prediction == "x0" else weight
 
 
+def sigmas(schedule: str, steps: int, sigma_min: float, sigma_max: float) -> list[float]:
+    """Return steps + 1 falling noise levels, the last zero. schedule: "karras" (SVD's) or "log_uniform"."""
+    return {"karras": karras_sigmas, "log_uniform": log_uniform_sigmas}[schedule](steps, sigma_min, sigma_max)
+
+
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> list[float]:
     """Return steps + 1 falling noise levels, the last zero."""
     if steps == 1:

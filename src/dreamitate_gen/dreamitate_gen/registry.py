@@ -26,7 +26,7 @@ class Generator(Protocol):
         seed: int,
         progress: Progress = quiet,
     ) -> Clip:
-        """Return the dream of photos (H, W, 3) RGB, at the generator's own size, with the rig cropped and resized to it.
+        """Return the dream of photos (H, W, 3) RGB, at the generator's own size, the rig cropped and resized to it.
 
         Raises DreamitateError for photos that do not fit the rig, and Cancelled through `progress`.
         """

@@ -1,5 +1,6 @@
 """Sampling: from noise to latents in a few steps."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -26,7 +27,7 @@ def sample(
     conditions = model.pictures.conditions(photos, frames)
     shape = (len(photos), len(frames), model.pictures.latents, *conditions.channels.shape[-2:])
     noisy = torch.randn(shape, generator=generator).to(photos.device, photos.dtype) * sigmas[0]
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(itertools.pairwise(sigmas)):
         progress("dreaming", step / (len(sigmas) - 1))
         clean = model.denoise(noisy, torch.full((len(photos),), sigma, device=photos.device), conditions)
         noisy = clean + (following / sigma) * (noisy - clean)

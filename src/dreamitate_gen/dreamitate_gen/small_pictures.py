@@ -40,7 +40,7 @@ class SmallPictures(nn.Module):
         places = place_channels(logits, self.codec.patch).unflatten(0, (batch, 2))
         own = torch.tensor([FRAME_VIEWS[i] for i in frames], device=photos.device)
         time = torch.tensor([max(FRAME_TIMES[i] - 1, 0) for i in frames], device=photos.device)
-        position = position_channels(frames, *photo_latents.shape[-2:], like=photo_latents)
+        position = position_channels(frames, photo_latents)
         per_view = torch.cat([photo_latents, features.to(photo_latents.dtype)], 1).unflatten(0, (batch, 2))
         channels = [per_view[:, own], places[:, own, time], position.expand(batch, *position.shape)]
         ids = torch.tensor([self.fps_id, self.motion_score, 0.0], device=photos.device).expand(batch, 3)

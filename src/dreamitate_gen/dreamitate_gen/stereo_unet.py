@@ -26,7 +26,7 @@ POSITION_CHANNELS = 2 + 2 + STEPS + 1
 """Channels of `position_channels`: x, y, camera (2), time step (13)."""
 
 
-def use_context_per_frame(unet: UNetSpatioTemporalConditionModel) -> list[torch.utils.hooks.RemovableHandle]:
+def use_context_per_frame(unet: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
     """Make the UNet take `encoder_hidden_states` (B, F, D), one context for each frame; return the hooks' handles."""
     transformers = [m for m in unet.modules() if isinstance(m, TransformerSpatioTemporalModel)]
     return [m.register_forward_pre_hook(_keep_own_context, with_kwargs=True) for m in transformers]
@@ -42,8 +42,9 @@ def _keep_own_context(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str
     return args, {**kwargs, "encoder_hidden_states": context[rows, own][:, None]}
 
 
-def position_channels(frames: Sequence[int], height: int, width: int, like: Tensor) -> Tensor:
-    """Return (F, POSITION_CHANNELS, h, w): what convolutions and attention over positions cannot know themselves."""
+def position_channels(frames: Sequence[int], like: Tensor) -> Tensor:
+    """Return (F, POSITION_CHANNELS, h, w), as large as `like` (..., h, w): what no convolution can know."""
+    height, width = like.shape[-2:]
     channels = torch.zeros(len(frames), POSITION_CHANNELS, height, width, device=like.device, dtype=like.dtype)
     channels[:, 0] = torch.linspace(-1, 1, width, device=like.device, dtype=like.dtype)
     channels[:, 1] = torch.linspace(-1, 1, height, device=like.device, dtype=like.dtype)[:, None]

@@ -15,20 +15,20 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS, StereoVideo
 
-from .model_folder import load_small
-from .noise import log_uniform_sigmas
+from .model_folder import load_model
+from .noise import sigmas
 from .photos import fitted_photos
 from .sample import sample
 from .stereo_unet import FRAMES
 
 
 class SvdGenerator:
-    """A trained model directory, by default `models/<task>`."""
+    """A trained model directory, by default `models/<task>`: a small one, or SVD in diffusers' layout."""
 
     def __init__(self, task: Task, folder: Path | None = None) -> None:
         self.task = task
         self.folder = Path(folder) if folder is not None else models_dir() / task.name
-        self.model, self.settings = load_small(self.folder)
+        self.model, self.settings = load_model(self.folder, task)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model.to(self.device)
         self.tools = [load_tool(name) for name in task.tools]
@@ -52,12 +52,11 @@ class SvdGenerator:
 
     def dream_frames(self, photos: Tensor, seed: int, progress: Progress = quiet) -> Tensor:
         """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size."""
-        sampling = self.settings["sampling"]
-        sigmas = log_uniform_sigmas(sampling["steps"], sampling["sigma_min"], sampling["sigma_max"])
+        levels = sigmas(**self.settings["sampling"])
         generator = torch.Generator().manual_seed(seed)
         frames = list(range(FRAMES))
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)):
-            latents = sample(self.model, photos, frames, sigmas, generator, progress)
+            latents = sample(self.model, photos, frames, levels, generator, progress)
         return self.model.pictures.decode(latents.float(), photos, frames)
 
 

@@ -30,6 +30,9 @@ from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, POSITION_CHANNELS, small_unet
 BARE = 0
 """The index of the first frame, which repeats the photo."""
 
+SAMPLING = {"schedule": "log_uniform", "steps": 6, "sigma_min": 0.3, "sigma_max": 60.0}
+"""How the small model dreams, unless `model.json` says otherwise; chosen by the tool's error in dreams."""
+
 
 @dataclass
 class SmallSettings:
@@ -47,10 +50,11 @@ class SmallSettings:
     p_std: float = 1.3
     average: float = 0.9985
     stages: tuple[tuple[float, int, int], ...] = ((0.08, 0, 16), (0.4, 2, 8), (0.75, 4, 6), (1.0, 12, 4))
-    """Until this fraction of the run: time steps per clip (0: the image encoder alone, 12: with the bare frame), batch."""
+    """Until which fraction of the run: time steps per clip (0: image encoder alone, 12: with the bare frame), batch."""
     place_weight: float = 0.05
     tool_weight: float = 5.0
     codec_clips: int = 300
+    encoder_width: int = 64
     steps: int = 0
     seed: int = 0
     threads: int = 1
@@ -137,7 +141,8 @@ class Run:
         counters = {"step": self.step, "seen": self.seen, "elapsed_s": self.elapsed_s}
         folder = self.out / "checkpoint"
         save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, counters)
-        save_small(self.out / "model", self.average, {**info, **counters, "training": asdict(self.settings)})
+        settings = {**info, **counters, "sampling": SAMPLING, "training": asdict(self.settings)}
+        save_small(self.out / "model", self.average, settings)
 
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one."""
@@ -203,7 +208,7 @@ def new_model(task: Task, clips: PackedClips, settings: SmallSettings) -> Stereo
     grid = video.shape[-2] // settings.patch, video.shape[-1] // settings.patch
     weight = tool_weight(points[:, :, [1, 5, 9]].flatten(0, 2), *grid, settings.patch, settings.tool_weight)
     codec.fit(video.flatten(0, 2), photos[:, :, None].expand_as(video).flatten(0, 2), weight)
-    encoder = ImageEncoder(embedding=settings.embedding)
+    encoder = ImageEncoder(settings.encoder_width, settings.embedding)
     pictures = SmallPictures(codec, encoder, float(generator["fps_id"]), float(generator["motion_score"]))
     channels = settings.latents + settings.photo_latents + encoder.config["features"] + POSITION_CHANNELS
     channels += encoder.place_channels(settings.patch)
@@ -220,7 +225,7 @@ def frame_weight(points: Tensor, frames: Sequence[int], grid: Sequence[int], pat
 
 
 def joined_views(video: Tensor, photos: Tensor, bare: bool) -> Tensor:
-    """Return frames (B, F, 3, H, W), camera 1 first, of views (B, 2, T, 3, H, W); `bare` puts camera 1's photo first."""
+    """Return frames (B, F, 3, H, W), camera 1 first, of views (B, 2, T, 3, H, W); `bare`: camera 1's photo first."""
     joined = video.flatten(1, 2)
     return torch.cat([photos[:, :1], joined], 1) if bare else joined
 
