@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +22,11 @@ from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
 
 from .interfaces import COORDINATOR
+from .motion import since_departure
 from .recorder_node import Recorder
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 from .scene_client_node import SceneClient
-from .stage_client_node import ArmStopper, StageClient, StageFailed
+from .stage_client_node import ArmStopper, StageClient
 from .terminal import ProgressShow
 
 SPANS = {
@@ -131,24 +132,22 @@ class CoordinatorNode(StageNode):
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
         request = ExecuteTrajectory.Goal(task=goal.request.task, robot=self._robot.name, trajectories=trajectories)
         self._recorder.start_motion()
-        plans: list[Any] = []
         try:
-            plans = self._execute.call(goal, request, run.tell_motion).plans
-        except StageFailed as failed:
-            plans = failed.result.plans
-            run.name = "execute" if failed.result.moved else "plan"
-            raise
+            self._execute.call(goal, request, run.tell_motion)
         except BaseException:
+            if self._execute.result:
+                run.name = "execute" if self._execute.result.moved else "plan"
             if not self._execute.ended and not self._arm.stop(_ARM_STOP_LIMIT_S):
                 self.get_logger().error("the arm's controller did not answer the request to stop")
             raise
         finally:
             views, fps = self._recorder.film.stop()
             time_s, position = self._recorder.motion(self._robot.joint_names)
-            self._keep(run, lambda: _keep_motion(run.folder, plans, time_s, position))
+            plan = self._recorder.plan()
+            self._keep(run, lambda: _keep_motion(run.folder, plan, time_s, position))
             self._keep(run, lambda: run.folder.add_execution(views, fps))
 
-    def _keep(self, run: "_Run", write: Any) -> None:
+    def _keep(self, run: "_Run", write: Callable[[], None]) -> None:
         run.written.append(self._writer.submit(write))
 
     def _folder(self, request: Rollout.Goal) -> RunFolder:
@@ -163,15 +162,18 @@ class CoordinatorNode(StageNode):
 
     def _finish(self, run: "_Run") -> None:
         """Write what is still to be written, close the bag, make the page. What fails here is said, not raised."""
-        try:
-            for written in run.written:
-                written.result()
-            self._recorder.close_bag()
-            run.folder.add_settings(goal=run.goal.uuid.hex())
-            run.folder.finish(run.ending)
-        except Exception as problem:
-            self.get_logger().error(f"{run.folder.path} is not complete: {problem}")
+        for written in run.written:
+            self._say_if_broken(run, written.result)
+        self._say_if_broken(run, self._recorder.close_bag)
+        self._say_if_broken(run, lambda: run.folder.add_settings(goal=run.goal.uuid.hex()))
+        self._say_if_broken(run, lambda: run.folder.finish(run.ending))
         self.exit_code = EXIT_CODES[run.ending.ended]
+
+    def _say_if_broken(self, run: "_Run", write: Callable[[], Any]) -> None:
+        try:
+            write()
+        except Exception as problem:
+            self.get_logger().error(f"{run.folder.path} is not complete: {type(problem).__name__}: {problem}")
 
 
 class _Run:
@@ -235,11 +237,11 @@ def _keep_tracks(folder: RunFolder, clip: Clip, trajectories: list[Any]) -> None
     folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
 
 
-def _keep_motion(folder: RunFolder, plans: list[Any], time_s: Any, position: Any) -> None:
-    for plan in plans:
+def _keep_motion(folder: RunFolder, plan: Any, time_s: Any, position: Any) -> None:
+    if plan:
         folder.add_plan(read_plan(plan))
     if len(time_s):
-        folder.add_motion(time_s, np.asarray(position))
+        folder.add_motion(*since_departure(time_s, np.asarray(position)))
 
 
 def main() -> None:

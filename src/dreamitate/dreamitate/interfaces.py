@@ -33,6 +33,7 @@ COORDINATOR = NodeInterface(
         Topic("generated_video", "dreamitate_msgs/msg/StereoVideo", "Recorded.", LATCHED),
         Topic("tool_track", "dreamitate_msgs/msg/ToolTrajectory", "Recorded.", LATCHED),
         Topic("tool_trajectory", "geometry_msgs/msg/PoseArray", "Recorded.", LATCHED),
+        Topic("plan", "dreamitate_msgs/msg/Plan", "Recorded; kept.", LATCHED),
         Topic("plan_markers", "visualization_msgs/msg/MarkerArray", "Recorded.", LATCHED),
         Topic("joint_states", "sensor_msgs/msg/JointState", "Recorded; the motion that is kept."),
         Topic("/tf", "tf2_msgs/msg/TFMessage", "Recorded."),

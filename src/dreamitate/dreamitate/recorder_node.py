@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from dreamitate_msgs.msg import Plan
 from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
@@ -29,6 +30,7 @@ class Recorder:
         self._bag: Bag | None = None
         self._latched: dict[Topic, list[tuple[int, bytes]]] = {}
         self._joints: list[tuple[int, list[str], list[float]]] = []
+        self._plan: bytes | None = None
         self.film = Film()
         self.frames = FrameTree()
         for topic in topics:
@@ -53,8 +55,12 @@ class Recorder:
 
     def start_motion(self) -> None:
         """Keep joint states and pictures from now on."""
-        self._joints = []
+        self._joints, self._plan = [], None
         self.film.start()
+
+    def plan(self) -> Any:
+        """Return the plan message that came since `start_motion`, None where none did."""
+        return deserialize_message(self._plan, Plan) if self._plan else None
 
     def motion(self, joint_names: list[str]) -> tuple[Array, Array]:
         """Return time_s (N,) from the first joint state, and position (N, dof) rad, since `start_motion`."""
@@ -86,6 +92,8 @@ class Recorder:
             if name == "joint_states" and self.film.running:
                 state = deserialize_message(message, JointState)
                 self._joints.append((stamp_ns(state.header), list(state.name), list(state.position)))
+            if name == "plan":
+                self._plan = message
             bag = self._bag
             if bag and (self.film.running or not is_image):
                 bag.write(full_name, topic.type, now_ns, message, latched=topic.qos == LATCHED)

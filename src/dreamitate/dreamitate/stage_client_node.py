@@ -15,14 +15,6 @@ from dreamitate_ros.stage_node import Goal, StageError
 _SERVER_CHECK_S = 0.5
 
 
-class StageFailed(StageError):  # noqa: N818 - what the stage itself says, handed on
-    """A stage ended with an error code of its own; `result` is its whole answer."""
-
-    def __init__(self, code: int, text: str, result: Any) -> None:
-        super().__init__(code, text)
-        self.result = result
-
-
 class StageClient:
     """One stage. `call` blocks the caller's thread; answers come through the node's executor."""
 
@@ -38,11 +30,11 @@ class StageClient:
     def call(self, goal: Goal, request: Any, tell: Callable[[str, float], None]) -> Any:
         """Return the stage's result; `tell` is called with its stage and fraction.
 
-        Raises StageFailed where it ended with an error, StageError where it is not there, rejects the goal or dies, and
-        Cancelled where the rollout shall stop; then the stage has been told, and has ended or had its time.
+        Raises StageError where it ends with an error, is not there, rejects the goal or dies, and Cancelled where the
+        rollout shall stop; then the stage has been told, and has ended or had its time.
         """
-        self._wait_for_server(goal)
         self._handle, self._response, self._answered, self._told = None, None, False, None
+        self._wait_for_server(goal)
         self._client.send_goal_async(request, feedback_callback=self._hear).add_done_callback(self._answer)
         try:
             self._follow(goal, tell)
@@ -51,13 +43,18 @@ class StageClient:
             raise
         result = self._response.result
         if result.error_code != 0:
-            raise StageFailed(result.error_code, result.error_msg, result)
+            raise StageError(result.error_code, result.error_msg)
         return result
 
     @property
     def ended(self) -> bool:
         """Whether the last goal has ended, or was never taken."""
         return self._response is not None or (self._answered and not self._handle.accepted)
+
+    @property
+    def result(self) -> Any:
+        """The last goal's result, None where it has not ended."""
+        return self._response.result if self._response else None
 
     def _wait_for_server(self, goal: Goal) -> None:
         until_s = time.monotonic() + self._node.value("stage_wait_s")
@@ -75,14 +72,14 @@ class StageClient:
         with self._changed:
             while self._response is None:
                 self._changed.wait(_SERVER_CHECK_S)
+                if self._told:
+                    tell(*self._told)
                 if goal.asked_to_stop:
                     raise Cancelled(goal.asked_to_stop)
                 if self._answered and not self._handle.accepted:
                     raise StageError(Rollout.Result.BUSY, f"{self.name} rejected the goal; its node's log says why.")
                 if self._response is None and not self._client.server_is_ready():
                     raise StageError(Rollout.Result.STAGE_DIED, f"The node that serves {self.name} has vanished.")
-                if self._told:
-                    tell(*self._told)
 
     def _stop(self) -> None:
         """Pass the stop on; wait for the stage's end, unless its node is known to be lost."""

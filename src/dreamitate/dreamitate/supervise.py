@@ -28,7 +28,10 @@ READY_FD = "DREAMITATE_READY_FD"
 INTERRUPTED, NODE_LOST, NOT_READY = 130, 3, 4
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
-KILL_AFTER_S = 12.0
+ARM_STOPS_WITHIN_S = 5.0
+"""How long who commands the arm may take before the next one is told to end."""
+KILL_AFTER_S = 40.0
+"""How long all of them may take after that: the coordinator writes the run's page."""
 
 
 @dataclass
@@ -48,8 +51,8 @@ class _Process:
         if code is None:
             return "still runs"
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        said = self.said.removeprefix("failed ")
-        return f"{how}: {said}" if said and said != "ready" else how
+        why = self.said.removeprefix("failed ") if self.said.startswith("failed ") else _last_line(self.log)
+        return f"{how}: {why}" if why and code >= 0 else how
 
 
 class Supervisor:
@@ -159,10 +162,12 @@ class Supervisor:
             self._say(f"stopping: {self.reason}")
         for process in self._processes:
             self._tell_to_end(process)
-            if process.node.name in (self._main, "executor"):  # they stop the arm: the others wait for that
-                self._wait(process)
+            if process.node.name in (self._main, "executor"):
+                with suppress(subprocess.TimeoutExpired):
+                    process.popen.wait(ARM_STOPS_WITHIN_S)
+        until_s = time.monotonic() + KILL_AFTER_S
         for process in self._processes:
-            self._wait(process)
+            self._wait(process, until_s)
             _kill_group(process.popen.pid)
             process.popen.wait()
             os.close(process.pidfd)
@@ -175,9 +180,9 @@ class Supervisor:
         elif process.popen.poll() is None:
             process.popen.terminate()  # it does not listen yet, or is not ours
 
-    def _wait(self, process: _Process) -> None:
+    def _wait(self, process: _Process, until_s: float) -> None:
         try:
-            process.popen.wait(KILL_AFTER_S)
+            process.popen.wait(max(until_s - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
             self._say(f"{process.node.name} did not end in {KILL_AFTER_S:.0f} s and is killed")
             process.popen.kill()
@@ -197,6 +202,12 @@ def command(node: NodeStart, log_level: str = "info") -> list[str]:
     for source, target in node.remappings:
         line += ["-r", f"{source}:={target}"]
     return line
+
+
+def _last_line(log: Path) -> str:
+    """Return the last thing that a process wrote: what an uncaught exception says."""
+    lines = log.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _yaml(value: Value) -> str:

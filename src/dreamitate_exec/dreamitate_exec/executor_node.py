@@ -1,6 +1,7 @@
 """The executor node: from a tracked tool path to a motion of the arm, checked before and watched while it moves."""
 
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,7 @@ class ExecutorNode(ManagedStageNode):
         self._changed = threading.Condition()
         self.subscribe(JointState, "joint_states", lambda state: self._arm.take(state.name, state.position))
         self.subscribe(Bool, "emergency_stop", self._take_stop)
+        self._plans = self.publisher(PlanMessage, "plan")
         self._markers = self.publisher(MarkerArray, "plan_markers")
         self.create_service(SetBool, "~/approve", self._take_answer, callback_group=self.free)
         self._controller = Controller(self, self.value("controller"))
@@ -157,6 +159,7 @@ class ExecutorNode(ManagedStageNode):
         stamp = self.now_ns()
         message = fill_plan(PlanMessage(), made, self._robot.name, tool.name, stamp, Pose, JointTrajectoryPoint)
         goal.so_far["plans"] = [message]
+        self._plans.publish(message)
         self._markers.publish(plan_markers(made, track, message.header))
         return made
 
@@ -200,10 +203,13 @@ class ExecutorNode(ManagedStageNode):
     def _watch(self, goal: Goal, made: Plan) -> None:
         controller, monitor = self._controller, Monitor(made)
         tolerance_rad = self.value("path_tolerance_rad")
+        looked_s = time.monotonic()
         with controller.changed:
             while not controller.finished:
                 self._check(goal)
-                off_rad = monitor.deviation_rad(self._position())
+                now_s = time.monotonic()
+                off_rad = monitor.deviation_rad(self._position(), now_s - looked_s)
+                looked_s = now_s
                 if off_rad > tolerance_rad:
                     raise StageError(
                         Result.OFF_PATH,

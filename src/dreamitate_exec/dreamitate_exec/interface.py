@@ -24,7 +24,10 @@ INTERFACE = NodeInterface(
         Topic("joint_states", "sensor_msgs/msg/JointState", "The arm's joints, at least 50 Hz."),
         Topic("emergency_stop", "std_msgs/msg/Bool", "True stops the arm and keeps it stopped until false comes."),
     ),
-    publishes=(Topic("plan_markers", "visualization_msgs/msg/MarkerArray", "The planned path of the tool.", LATCHED),),
+    publishes=(
+        Topic("plan", "dreamitate_msgs/msg/Plan", "The planned motion, before the arm moves.", LATCHED),
+        Topic("plan_markers", "visualization_msgs/msg/MarkerArray", "The planned path of the tool.", LATCHED),
+    ),
     services=(Served("~/approve", "std_srvs/srv/SetBool", "True: carry out the plan that waits. False: refuse it."),),
     actions=(Served("execute_trajectory", "dreamitate_msgs/action/ExecuteTrajectory", "Plan and move once."),),
     calls=(Served("<controller>/follow_joint_trajectory", "control_msgs/action/FollowJointTrajectory", "The arm's."),),

@@ -9,6 +9,8 @@ Array = NDArray[np.float64]
 
 AHEAD_S = 0.5
 """How far ahead of the last match the arm is looked for; it may lag or pause, as speed-scaling controllers do."""
+AHEAD_PER_S = 3.0
+"""How much further for each second of silence."""
 
 
 class Monitor:
@@ -23,9 +25,13 @@ class Monitor:
         """The plan's time where the arm was last seen."""
         return float(self._plan.time_s[self._index])
 
-    def deviation_rad(self, position: ArrayLike) -> float:
-        """Return the largest joint's distance from the planned path near the last match, for a position (dof,)."""
-        last = int(np.searchsorted(self._plan.time_s, self.time_s + AHEAD_S, side="right"))
+    def deviation_rad(self, position: ArrayLike, elapsed_s: float = 0.0) -> float:
+        """Return the largest joint's distance from the planned path near the last match, for a position (dof,).
+
+        elapsed_s: since the last call; after a long silence the arm is looked for further ahead.
+        """
+        ahead_s = AHEAD_S + AHEAD_PER_S * elapsed_s
+        last = int(np.searchsorted(self._plan.time_s, self.time_s + ahead_s, side="right"))
         start = self._plan.position[self._index : last]
         way = np.diff(np.concatenate([start, start[-1:]]), axis=0)
         offset = np.asarray(position, float) - start

@@ -39,7 +39,7 @@ _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
 _DEFECT = "a callback failed:"
 _BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
-_END_LIMIT_S = 8.0
+_END_LIMIT_S = 30.0
 
 
 class StageError(DreamitateError):
@@ -322,7 +322,8 @@ class StageAction:
 
     def _failed(self, goal: Goal, code: int, text: str) -> Any:
         self.node.last_error = text
-        self.node.get_logger().error(f"{self.name}: {text}")
+        say = self.node.get_logger().info if code == self.kind.Result.CANCELLED else self.node.get_logger().error
+        say(f"{self.name}: {text}")
         return self.kind.Result(error_code=code, error_msg=text, **goal.so_far)
 
 

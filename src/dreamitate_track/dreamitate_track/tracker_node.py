@@ -1,5 +1,6 @@
 """The tracker node: from a stereo video to the tool's path on the table."""
 
+import numpy as np
 from dreamitate_msgs.action import TrackTool
 from dreamitate_msgs.msg import ToolTrajectory
 from geometry_msgs.msg import Pose, PoseArray
@@ -7,6 +8,7 @@ from sensor_msgs.msg import Image
 
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.trajectory import Status
 from dreamitate_ros.frames import FrameTree
 from dreamitate_ros.messages import fill_track, read_video, stamp_ns
 from dreamitate_ros.player import Player
@@ -17,6 +19,7 @@ from .interface import INTERFACE
 from .overlay import draw_overlay
 from .track import track
 
+_UNSEEN = (Status.NOT_VISIBLE, Status.LOST)
 _TRACKING = 0.9
 """The share of a goal that goes into tracking; the rest is drawing."""
 
@@ -51,6 +54,9 @@ class TrackerNode(StageNode):
         )
         goal.progress("drawing the tool over the video", _TRACKING)
         self._player.show(draw_overlay(clip, tracks))
+        for name, path in tracks.items():
+            if np.isin(path.status, _UNSEEN).all():
+                raise StageError(TrackTool.Result.TOOL_NOT_FOUND, f"No frame of the video shows the tool {name!r}.")
         transform = clip.rig.transform_reference_to_table
         stamp = stamp_ns(goal.request.video.header)
         messages = [

@@ -1,0 +1,139 @@
+"""A client of a running graph with nothing but rclpy and messages. It tells what it sees, of any goal, as JSON lines.
+
+Lines on stdin tell it what to do: "goal SEED", "again SEED" (a second goal), "cancel", "stop" and "release" (emergency
+stop), "modules".
+"""
+
+import json
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from dreamitate_msgs.action import Rollout
+from dreamitate_msgs.msg import StereoVideo, ToolTrajectory
+from geometry_msgs.msg import PoseArray
+from rclpy.action import ActionClient
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool
+from visualization_msgs.msg import MarkerArray
+
+from tf2_msgs.msg import TFMessage
+
+STANDS_RAD_S = 0.02
+
+rclpy.init()
+node = rclpy.create_node("observer")
+lock = threading.Lock()
+seen: dict[str, Any] = {"stage": "", "moving": False, "frames": set(), "nodes": set()}
+
+
+def tell(event: str, **details: Any) -> None:
+    """Print one event."""
+    with lock:
+        print(json.dumps({"event": event, **details}), flush=True)
+
+
+def tell_once(key: str, name: str, event: str) -> None:
+    """Print an event for each name only once."""
+    if name not in seen[key]:
+        seen[key].add(name)
+        tell(event, name=name)
+
+
+def on_feedback(message: Any) -> None:
+    """Tell each new stage."""
+    stage = message.feedback.stage.split(":")[0]
+    if stage != seen["stage"]:
+        seen["stage"] = stage
+        tell("stage", name=stage, fraction=round(message.feedback.fraction, 4))
+
+
+def on_joints(message: JointState) -> None:
+    """Tell when the arm begins to move, and when it stands."""
+    moving = float(np.abs(message.velocity).max()) > STANDS_RAD_S
+    if moving != seen["moving"]:
+        seen["moving"] = moving
+        tell("arm", moving=moving)
+
+
+def on_frames(message: TFMessage) -> None:
+    """Tell each frame once."""
+    for transform in message.transforms:
+        tell_once("frames", f"{transform.header.frame_id}>{transform.child_frame_id}", "frame")
+
+
+def on_video(video: StereoVideo) -> None:
+    """Tell the dream's shape."""
+    image = video.view_1[0]
+    tell("video", task=video.task, views=[len(video.view_1), len(video.view_2)], size=[image.width, image.height])
+
+
+def send(seed: int, event: str) -> None:
+    """Send a goal and tell how it goes."""
+
+    def answered(future: Any) -> None:
+        handle = future.result()
+        tell(event, accepted=handle.accepted)
+        if handle.accepted:
+            handles.append(handle)
+            handle.get_result_async().add_done_callback(done)
+
+    def done(future: Any) -> None:
+        response = future.result()
+        result = response.result
+        fields = ("error_code", "error_msg", "failed_stage", "task_success", "verdict_json", "folder")
+        tell("result", status=response.status, **{field: getattr(result, field) for field in fields})
+
+    seen["stage"] = ""
+    goal = Rollout.Goal(task="sweeping", seed=seed)
+    client.send_goal_async(goal).add_done_callback(answered)
+
+
+latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+node.create_subscription(StereoVideo, "generated_video", on_video, latched)
+node.create_subscription(
+    PoseArray, "tool_trajectory", lambda m: tell("poses", n=len(m.poses), frame=m.header.frame_id), latched
+)
+node.create_subscription(ToolTrajectory, "tool_track", lambda m: tell("track", tool=m.tool, n=len(m.time_s)), latched)
+node.create_subscription(MarkerArray, "plan_markers", lambda m: tell("markers", n=len(m.markers)), latched)
+node.create_subscription(TFMessage, "/tf_static", on_frames, latched)
+node.create_subscription(TFMessage, "/tf", on_frames, 10)
+node.create_subscription(JointState, "joint_states", on_joints, 10)
+node.create_subscription(
+    DiagnosticArray, "/diagnostics", lambda m: tell_once("nodes", m.status[0].name, "diagnosed"), 10
+)
+for topic, kind in {"image_raw": Image, "camera_info": CameraInfo}.items():
+    for camera in (1, 2):
+        name = f"camera_{camera}/color/{topic}"
+
+        def on_picture(message: Any, name: str = name) -> None:
+            """Tell that a camera's topic is alive, and its stamp."""
+            tell("camera", name=name, stamp=[message.header.stamp.sec, message.header.stamp.nanosec])
+
+        node.create_subscription(kind, name, on_picture, 5)
+emergency = node.create_publisher(Bool, "emergency_stop", 10)
+node.create_subscription(Rollout.Impl.FeedbackMessage, "rollout/_action/feedback", on_feedback, 10)
+client: Any = ActionClient(node, Rollout, "rollout")
+handles: list[Any] = []
+executor = SingleThreadedExecutor()
+executor.add_node(node)
+threading.Thread(target=executor.spin, daemon=True).start()
+client.wait_for_server()
+tell("server")
+for line in sys.stdin:
+    word, *rest = line.split()
+    if word == "goal":
+        send(int(rest[0]), "goal")
+    elif word == "again":
+        send(int(rest[0]), "again")
+    elif word == "cancel":
+        handles[-1].cancel_goal_async()
+    elif word in ("stop", "release"):
+        emergency.publish(Bool(data=word == "stop"))
+    elif word == "modules":
+        tell("modules", ours=sorted({name.split(".")[0] for name in sys.modules if name.startswith("dreamitate")}))

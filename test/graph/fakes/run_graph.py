@@ -1,0 +1,28 @@
+"""The command `dreamitate rollout`, with stand-ins for some nodes: python -m run_graph SLOW,NODES name:=value ..."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from dreamitate import cli, graph
+
+SPEED = 2.0
+"""Simulated seconds per second: a test need not wait for the arm."""
+slow = sys.argv[1].split(",")
+real_nodes = graph.rollout_nodes
+
+
+def nodes(values: Mapping[str, str], folder: Path | None = None) -> list[graph.NodeStart]:
+    """Return the rollout's nodes with the stand-ins among them."""
+    return [_stand_in(node) for node in real_nodes(values, folder)]
+
+
+def _stand_in(node: graph.NodeStart) -> graph.NodeStart:
+    if node.name == "sim":
+        return replace(node, parameters={**node.parameters, "speed": SPEED})
+    return replace(node, package="slow") if node.name in slow else node
+
+
+graph.rollout_nodes = nodes
+sys.exit(cli.main(["rollout", *sys.argv[2:]]))

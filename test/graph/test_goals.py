@@ -1,0 +1,90 @@
+"""One standing graph: goals are carried out, rejected, cancelled and stopped, and the next one works."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
+CANCELLED, INVALID_GOAL, EMERGENCY_STOP = 1, 2, 312
+STAGES = ["photos", "dream", "track", "plan", "execute", "judge"]
+
+
+def begin(graph: Any) -> None:
+    """Send a goal to the standing graph; wait until it is taken."""
+    if not graph.events("server"):
+        graph.wait_for("server")
+    graph.command(f"goal {graph.seed}")
+    assert graph.wait_for("goal")["accepted"]
+
+
+def end(graph: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the goal's result and what its folder says."""
+    result = graph.wait_for("result")
+    return result, json.loads((Path(result["folder"]) / "verdict.json").read_text())
+
+
+def test_a_goal_is_carried_out_and_a_second_one_is_rejected(standing_graph: Any) -> None:
+    begin(standing_graph)
+    standing_graph.wait_for("stage", name="dream")
+    standing_graph.command("again 7")
+    assert not standing_graph.wait_for("again")["accepted"]
+    for stage in STAGES[2:]:
+        standing_graph.wait_for("stage", name=stage)
+    result, record = end(standing_graph)
+    assert (result["status"], result["error_code"]) == (SUCCEEDED, 0), result["error_msg"]
+    assert record["ended"] == "completed"
+    assert json.loads(result["verdict_json"])["success"] == record["success"] == result["task_success"]
+    for name in ("dream", "track.npz", "plan.npz", "motion.npz", "execution.mp4", "index.html"):
+        assert (Path(result["folder"]) / name).exists(), name
+
+
+@pytest.mark.parametrize("stage", ["dream", "track", "plan"])
+def test_cancel_before_the_arm_moves(standing_graph: Any, stage: str) -> None:
+    begin(standing_graph)
+    standing_graph.wait_for("stage", name=stage)
+    standing_graph.command("cancel")
+    result, record = end(standing_graph)
+    assert (result["status"], result["error_code"]) == (CANCELED, CANCELLED)
+    assert result["failed_stage"] == record["failed_stage"] == stage
+    assert record["ended"] == "canceled"
+    assert record["reason"] == result["error_msg"] == "cancelled by the client"
+    kept = {"dream": [], "track": ["dream"], "plan": ["dream", "track.npz"]}[stage]
+    for name in kept:
+        assert (Path(result["folder"]) / name).exists(), name
+    assert (Path(result["folder"]) / "index.html").exists()
+
+
+def test_cancel_while_the_arm_moves_stops_it(standing_graph: Any) -> None:
+    begin(standing_graph)
+    standing_graph.wait_for("arm", moving=True)
+    standing_graph.command("cancel")
+    standing_graph.wait_for("arm", moving=False)
+    result, record = end(standing_graph)
+    assert (result["status"], result["error_code"]) == (CANCELED, CANCELLED)
+    assert result["failed_stage"] == record["failed_stage"] == "execute"
+    for name in ("dream", "track.npz", "plan.npz", "motion.npz"):
+        assert (Path(result["folder"]) / name).exists(), name
+
+
+def test_emergency_stop_stops_the_arm_and_keeps_it_stopped(standing_graph: Any) -> None:
+    begin(standing_graph)
+    standing_graph.wait_for("arm", moving=True)
+    standing_graph.command("stop")
+    standing_graph.wait_for("arm", moving=False)
+    result, record = end(standing_graph)
+    assert (result["status"], result["error_code"]) == (ABORTED, EMERGENCY_STOP)
+    assert (record["ended"], record["failed_stage"]) == ("failed", "execute")
+    assert "Emergency stop" in record["reason"]
+    standing_graph.command("release")
+    begin(standing_graph)
+    for stage in ("track", "plan", "execute", "judge"):
+        standing_graph.wait_for("stage", name=stage)
+    result, _ = end(standing_graph)
+    assert (result["status"], result["error_code"]) == (SUCCEEDED, 0), result["error_msg"]
+
+
+def test_the_observer_needs_nothing_of_ours_but_the_messages(standing_graph: Any) -> None:
+    standing_graph.command("modules")
+    assert standing_graph.wait_for("modules")["ours"] == ["dreamitate_msgs"]
