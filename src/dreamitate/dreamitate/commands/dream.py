@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     rig = read_rig(options.cameras) if options.cameras else load_rig(task.rig)
     photo_1, photo_2 = read_image(options.photo_1), read_image(options.photo_2)
 
-    from dreamitate_gen import load_generator
+    from dreamitate_gen.registry import load_generator
 
     from ..terminal import ProgressShow
 

@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         with ProgressShow() as progress:
             planned = plan(on_table, task, robot, tool, robot.home, options.planner, progress)
     except PlanRefused as refusal:
-        print(f"dreamitate: refused: {refusal}", file=sys.stderr)
+        print(f"dreamitate: {refusal}", file=sys.stderr)
         return REFUSED
     write_plan(options.out, planned)
     notes = "".join(f"; {note}" for note in planned.notes)
