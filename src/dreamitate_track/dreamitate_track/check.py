@@ -1,6 +1,7 @@
 """Refuse clips that cannot be tracked, and say why, before any work is done."""
 
 import numpy as np
+
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
@@ -48,4 +49,6 @@ def check_clip(clip: Clip) -> None:
             )
     for number, view in ((1, video.view_1[1:]), (2, video.view_2)):
         if float(view[..., 1].astype(np.float32).std(axis=(1, 2)).max()) < FLAT_GREY_LEVELS:
-            raise DreamitateError(f"View {number} shows nothing: every frame is one flat colour. Is that camera's video missing?")
+            raise DreamitateError(
+                f"View {number} shows nothing: every frame is one flat colour. Is that camera's video missing?"
+            )

@@ -3,6 +3,7 @@
 import time
 
 import numpy as np
+
 from dreamitate_core.progress import Progress
 
 from .detect import Eyes, Place

@@ -8,9 +8,10 @@ A further shift per frame and view (its random disagreement) is marginalised in 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dreamitate_core import se3
 from dreamitate_core.progress import Progress
-from numpy.typing import NDArray
 
 from .detect import Eyes
 from .lines import view_system
@@ -31,14 +32,14 @@ GROWTH_LIMIT_PX = 4.0
 class Prior:
     """How tools move and how generated views disagree, as standard deviations.
 
-    acceleration_m, acceleration_rad: change of the step from frame to frame; shift_px: of one picture and bias_px: of
-    one view's pictures together; growth_px: of one view's silhouettes by blur; in pixels at 768 wide.
+    acceleration_m, acceleration_rad: change of the step from frame to frame; shift_px: of one picture; bias_px: of all
+    pictures across the epipolar lines; growth_px: of one view's silhouettes by blur; in pixels at 768 wide.
     """
 
     acceleration_m: float = 0.006
     acceleration_rad: float = 0.07
     shift_px: float = 0.7
-    bias_px: float = 0.5
+    bias_px: float = 4.0
     growth_px: float = 1.2
 
 
@@ -76,16 +77,17 @@ def fit(
         progress("fitting the path", iteration / iterations)
         A, b, weight = _lines(eyes, maps, poses, nuisance * px, prior, px, reach, step, sharpness, seen)
         _add_motion(A, b, poses, prior)
-        for view in range(2):
-            for kind, sigma in enumerate((prior.bias_px, prior.bias_px, prior.growth_px)):
-                k = 6 * frames + 3 * view + kind
-                information = 1.0 / (sigma * px) ** 2
-                A[k, k] += information
-                b[k] -= information * nuisance[view, kind] * px
-        damping = np.tile([1 / 0.1**2] * 3 + [1 / 0.6**2] * 3, frames)
+        M = np.zeros((size, size - 3))
+        M[: size - 6, : size - 6] = np.eye(size - 6)
+        M[size - 6 :, size - 6 :] = _nuisances(eyes, poses)
+        A, b = M.T @ A @ M, M.T @ b
+        small = M[size - 6 :, size - 6 :].T @ nuisance.ravel() * px
+        information = 1.0 / (np.array([prior.bias_px, prior.growth_px, prior.growth_px]) * px) ** 2
+        A[np.arange(size - 6, size - 3), np.arange(size - 6, size - 3)] += information
+        b[size - 6 :] -= information * small
         damped = A.copy()
-        damped[np.arange(size - 6), np.arange(size - 6)] += damping
-        change = np.linalg.solve(damped, b)
+        damped[np.arange(size - 6), np.arange(size - 6)] += np.tile([1 / 0.1**2] * 3 + [1 / 0.6**2] * 3, frames)
+        change = M @ np.linalg.solve(damped, b)
         twists = change[:-6].reshape(frames, 6)
         angle = np.linalg.norm(twists[:, 3:], axis=1, keepdims=True)
         length = np.linalg.norm(twists[:, :3], axis=1, keepdims=True)
@@ -95,7 +97,7 @@ def fit(
         nuisance[:, 2] = np.clip(nuisance[:, 2], -GROWTH_LIMIT_PX, GROWTH_LIMIT_PX)
         if np.abs(twists[:, :3]).max() < 5e-5 and np.abs(twists[:, 3:]).max() < 5e-4:
             break
-    inverse = np.linalg.inv(A + 1e-6 * np.eye(size))
+    inverse = np.linalg.inv(A + 1e-6 * np.eye(len(A)))
     covariance = np.stack([inverse[6 * t : 6 * t + 6, 6 * t : 6 * t + 6] for t in range(frames)])
     return Fit(poses, nuisance, covariance, weight)
 
@@ -145,6 +147,26 @@ def _lines(
             A[np.ix_(index, index)] += reduced
             b[index] += vector
     return A, b, weight
+
+
+def _nuisances(eyes: Eyes, poses: Array) -> Array:
+    """Return (6, 3): how the shift across the epipolar lines and the two views' growths make shifts and growths (2, 3).
+
+    Of a shift of both views' pictures, three parts look like a move of the tool; only the fourth shows as disagreement.
+    """
+    point = poses[:, :3, 3].mean(axis=0)
+    jacobian = np.empty((4, 3))
+    for view, (fx, fy, _, _) in enumerate(eyes.intrinsics):
+        to_camera = eyes.reference_to_cameras[view]
+        x, y, z = to_camera[:3, :3] @ point + to_camera[:3, 3]
+        jacobian[2 * view] = fx / z * (to_camera[0, :3] - x / z * to_camera[2, :3])
+        jacobian[2 * view + 1] = fy / z * (to_camera[1, :3] - y / z * to_camera[2, :3])
+    across = np.linalg.svd(jacobian)[0][:, 3]
+    across = across * np.sign(across[np.argmax(np.abs(across[:2]))])
+    N = np.zeros((6, 3))
+    N[[0, 1, 3, 4], 0] = across
+    N[2, 1] = N[5, 2] = 1.0
+    return N
 
 
 def _add_motion(A: Array, b: Array, poses: Array, prior: Prior) -> None:

@@ -1,12 +1,13 @@
 """What the tracker knows of a tool: a light triangle mesh whose faces are labelled by colour."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
+
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.tool import Tool
-from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
@@ -62,25 +63,30 @@ def make_model(tool: Tool) -> Model:
     return Model(vertices - middle, np.asarray(mesh.faces, np.int32), label, colours, radius, pose)
 
 
-def simplified(model: Model, cell_m: float) -> Model:
-    """Return the model with vertices in one cell of a grid merged and faces that vanish left out."""
+def simplified(model: Model, cell_m: float, few: int = 500) -> Model:
+    """Return the model with vertices in one cell of a grid merged and faces that vanish left out.
+
+    The outermost vertex of a cell stands for it, so that the tool does not shrink; up to `few` faces are left alone.
+    """
+    if len(model.faces) <= few:
+        return model
     cell = np.floor(model.vertices / cell_m + 0.5).astype(np.int64)
-    _, index, count = np.unique(cell, axis=0, return_inverse=True, return_counts=True)
+    _, index = np.unique(cell, axis=0, return_inverse=True)
     index = index.reshape(-1)
-    merged = np.stack([np.bincount(index, model.vertices[:, i]) for i in range(3)], axis=1) / count[:, None]
+    outermost = np.argsort(np.linalg.norm(model.vertices, axis=1))
+    stands_for = np.empty(index.max() + 1, np.int64)
+    stands_for[index[outermost]] = outermost
     faces = index[model.faces]
     keep = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    if keep.sum() < 4 or keep.sum() > 0.9 * len(faces):
+    if keep.sum() < 4:
         return model
     _, first = np.unique(np.sort(faces[keep], axis=1), axis=0, return_index=True)
     kept = np.flatnonzero(keep)[np.sort(first)]
-    return Model(
-        merged,
-        faces[kept].astype(np.int32),
-        model.face_label[kept],
-        model.colours,
-        model.radius,
-        model.transform_body_to_tool,
+    return replace(
+        model,
+        vertices=model.vertices[stands_for],
+        faces=faces[kept].astype(np.int32),
+        face_label=model.face_label[kept],
     )
 
 

@@ -2,11 +2,12 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from dreamitate_core.camera import Camera
 from dreamitate_core.clip import Clip
 from dreamitate_core.trajectory import Status, ToolTrajectory
 from dreamitate_core.video import StereoVideo
-from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Array = NDArray[np.float64]

@@ -69,7 +69,9 @@ def shaded(colours: NDArray[np.float64], spread: float) -> Table:
                 mean = shade * (colour + highlight * (colour.max() - colour))
                 sigma = spread * (SIGMA_DARK + SIGMA_PER_LEVEL * mean.max())
                 axes = [np.exp(-0.5 * ((centres - m) / sigma) ** 2) for m in mean]
-                table += np.einsum("i,j,k->ijk", *axes) / sigma**3 * np.exp(-8.0 * (shade - 0.85) ** 2 - 6.0 * highlight)
+                table += (
+                    np.einsum("i,j,k->ijk", *axes) / sigma**3 * np.exp(-8.0 * (shade - 0.85) ** 2 - 6.0 * highlight)
+                )
     return (table / table.sum()).astype(np.float32)
 
 

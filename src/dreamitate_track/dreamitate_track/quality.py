@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from dreamitate_core.trajectory import Status
 from numpy.typing import NDArray
 
+from dreamitate_core.trajectory import Status
+
 from .detect import EVIDENCE, Eyes
-from .likelihood import LIMIT
 from .learn import labels_seen
+from .likelihood import LIMIT
 from .raster import NOTHING
 
 Array = NDArray[np.float64]

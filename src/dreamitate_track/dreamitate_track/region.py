@@ -1,13 +1,14 @@
 """The region tracker: find each tool in every frame, choose the path, fit all frames and both views together."""
 
 import numpy as np
+from numpy.typing import NDArray
+
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_core.video import STEPS
-from numpy.typing import NDArray
 
 from .compiled import compile_first
 from .detect import Eyes, Hypothesis, distinct, places, spread_rotations
@@ -23,7 +24,7 @@ from .sequence import best_path, filled, margin
 Array = NDArray[np.float64]
 
 COARSE_WIDTH, FINE_WIDTHS = 192, (384, 768)
-COARSE_CELL_M, FINE_CELL_M = 0.006, 0.002
+COARSE_CELL_M, FINE_CELL_M, FINE_FACES = 0.006, 0.0015, 3000
 ROTATIONS = 400
 KEPT = 8
 NEAR_SKIN = 0.75
@@ -107,13 +108,11 @@ def _search(eyes: Eyes, maps: Maps, progress: Progress) -> list[list[Hypothesis]
 def _learned(views: Views, model: Model, palette: Palette, poses: Array, seen: NDArray[np.bool_]) -> Palette:
     """Return the palette as the clip shows it, learned at the finest level that shows more than the coarse one."""
     level = views.level(min(FINE_WIDTHS[-1], max(views.full_width, FINE_WIDTHS[0])))
-    eyes = Eyes(simplified(model, FINE_CELL_M), views.reference_to_cameras, level.intrinsics)
+    eyes = Eyes(simplified(model, FINE_CELL_M, FINE_FACES), views.reference_to_cameras, level.intrinsics)
     return learned(palette, level, eyes, poses, seen)
 
 
-def _again(
-    eyes: Eyes, maps: Maps, candidates: list[list[Hypothesis]], progress: Progress
-) -> list[list[Hypothesis]]:
+def _again(eyes: Eyes, maps: Maps, candidates: list[list[Hypothesis]], progress: Progress) -> list[list[Hypothesis]]:
     """Return per frame the best distinct hypotheses on new maps, handed on from frame to frame, forwards and back."""
     found = [
         distinct([eyes.refined(h.pose, maps[t], 8, 1.0, 3) for h in frame], KEPT, 0.2, 0.02)
@@ -136,7 +135,7 @@ def _refit(
 ) -> Fit:
     """Return the path fitted again on larger pictures, near the path so far."""
     level = views.level(width)
-    eyes = Eyes(simplified(model, FINE_CELL_M), views.reference_to_cameras, level.intrinsics)
+    eyes = Eyes(simplified(model, FINE_CELL_M, FINE_FACES), views.reference_to_cameras, level.intrinsics)
     windows = _windows(eyes, start.poses, level, 14)
     return fit(eyes, make_maps(level, palette, windows), start, Prior(), 8, 1.0, 0.5, 8, seen, progress)
 

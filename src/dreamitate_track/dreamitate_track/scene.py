@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
 from dreamitate_core import se3
 from dreamitate_core.camera import Camera
 from dreamitate_core.clip import Clip
-from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -121,7 +122,8 @@ def _expected(images: Images, bare: Images) -> tuple[Floats, Floats]:
         wobble = np.minimum(np.quantile(distance, 0.3, axis=0), 12.0)
         noise = float(np.median(wobble)) * 1.5 + 5.0
         slope = np.hypot(
-            cv2.Sobel(expected[view], cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(expected[view], cv2.CV_32F, 0, 1, scale=1 / 8)
+            cv2.Sobel(expected[view], cv2.CV_32F, 1, 0, scale=1 / 8),
+            cv2.Sobel(expected[view], cv2.CV_32F, 0, 1, scale=1 / 8),
         ).max(axis=2)
         slope = cv2.dilate(slope, np.ones((3, 3), np.uint8))
         sigma[view] = np.sqrt(noise**2 + (WARP_PX * slope) ** 2 + wobble**2)

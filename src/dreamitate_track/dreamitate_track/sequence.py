@@ -1,8 +1,9 @@
 """Which hypothesis in each frame? The best path through all frames by the Viterbi algorithm."""
 
 import numpy as np
-from dreamitate_core import se3
 from numpy.typing import NDArray
+
+from dreamitate_core import se3
 
 from .detect import Hypothesis
 

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import trimesh
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+from scipy.spatial.transform import Rotation
+
 from dreamitate_core import se3
 from dreamitate_core.camera import Camera, StereoRig, crop_and_resize
 from dreamitate_core.clip import Clip
 from dreamitate_core.tool import Tool
 from dreamitate_core.video import STEPS, StereoVideo
-from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.spatial.transform import Rotation
 
 Array = NDArray[np.float64]
 Images = NDArray[np.uint8]
@@ -67,7 +68,7 @@ def make_clip(seed: int, tool: Tool | None = None, conditions: Conditions | None
     path = _sweep(rng, conditions.any_yaw)
     stage = _Stage(rng, tool, conditions, path[:, :2, 3])
     clean = np.stack(
-        [stage.pictures(path[step - 1] if step and conditions.show_tool else None) for step in range(STEPS + 1)]
+        [stage.pictures(path[step - 1] if step else None, conditions.show_tool) for step in range(STEPS + 1)]
     )
     stage.close()
     spoilt = np.empty((STEPS + 1, 2, conditions.height, conditions.width, 3), np.uint8)
@@ -186,7 +187,10 @@ class _Stage:
         r = conditions.hand_m
         hand.add_geom(type=mujoco.mjtGeom.mjGEOM_ELLIPSOID, size=[r, r * 0.8, r], rgba=skin)
         hand.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[0, 0, 0, rng.choice([-0.3, 0.3]), -0.4, 0.12], size=[r * 0.7, 0, 0], rgba=skin
+            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
+            fromto=[0, 0, 0, rng.choice([-0.3, 0.3]), -0.4, 0.12],
+            size=[r * 0.7, 0, 0],
+            rgba=skin,
         )
         rig = table_rig(*RENDERED)
         fovy = np.degrees(2 * np.arctan(RENDERED[1] / 2 / rig.camera_1.K[1, 1]))
@@ -207,7 +211,9 @@ class _Stage:
         for n, colour in enumerate(colours):
             triangles = tool.mesh.triangles[index.reshape(-1) == n]
             # A speck of 0.1 mm keeps flat parts from being refused: MuJoCo wants a hull with a volume.
-            speck = triangles[0, 0] + 1e-4 * np.array([[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 1], [1, 1, 0]]])
+            speck = triangles[0, 0] + 1e-4 * np.array(
+                [[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 1], [1, 1, 0]]]
+            )
             vertices = np.concatenate([triangles, speck]).reshape(-1, 3)
             mesh = spec.add_mesh(name=f"tool_{n}")  # type: ignore[attr-defined]
             mesh.uservert = vertices.ravel()
@@ -217,15 +223,18 @@ class _Stage:
             mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL  # type: ignore[attr-defined]
             mesh.smoothnormal = False
             body.add_geom(
-                type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"tool_{n}", rgba=[*colour / 255, 1], mass=0.01  # type: ignore[attr-defined]
+                type=mujoco.mjtGeom.mjGEOM_MESH,
+                meshname=f"tool_{n}",
+                rgba=[*colour / 255, 1],
+                mass=0.01,  # type: ignore[attr-defined]
             )
 
-    def pictures(self, transform_tool_to_table: Array | None) -> Images:
-        """Return what both cameras see (2, H, W, 3), with the tool and the hand there or without them."""
+    def pictures(self, transform_tool_to_table: Array | None, with_tool: bool) -> Images:
+        """Return what both cameras see (2, H, W, 3), at a pose of the hand, with the tool or without, or bare."""
         for name in ("tool", "hand"):
             pose = np.eye(4)
             pose[:3, 3] = (0, 0, -2)
-            if transform_tool_to_table is not None:
+            if transform_tool_to_table is not None and (with_tool or name == "hand"):
                 pose = transform_tool_to_table.copy()
                 if name == "hand":
                     pose[:3, 3] += pose[:3, :3] @ self._grip

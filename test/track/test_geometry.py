@@ -1,0 +1,115 @@
+"""The rasteriser and the contour lines, against geometry that can be worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dreamitate_core import se3
+from dreamitate_track.detect import Eyes, spread_rotations
+from dreamitate_track.learn import labels_seen
+from dreamitate_track.lines import view_system
+from dreamitate_track.model import Model
+from dreamitate_track.pose import moved
+from dreamitate_track.raster import project
+
+SIZE = 100
+INTRINSICS = np.array([[100.0, 100.0, 49.5, 49.5]] * 2)
+
+
+def block(half_m: tuple[float, float, float]) -> Model:
+    corners = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * half_m
+    quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
+    faces = np.array([f for a, b, c, d in quads for f in ((a, b, c), (a, c, d))], np.int32)
+    label = np.repeat(np.array([0, 1, 0, 0, 0, 0], np.int8), 2)
+    return Model(corners, faces, label, np.array([[200.0, 0, 0], [0, 200, 0]]), float(np.linalg.norm(half_m)), np.eye(4))
+
+
+def eyes_on(model: Model) -> Eyes:
+    second = se3.make_transform(np.eye(3), (-0.3, 0.0, 0.0))
+    return Eyes(model, np.stack([np.eye(4), second]), INTRINSICS)
+
+
+def maps_of(eyes: Eyes, pose: np.ndarray) -> np.ndarray:
+    """Return perfect maps (2, 3, SIZE, SIZE): +3 where the pose shows the label, -3 elsewhere, no skin."""
+    maps = np.full((2, 3, SIZE, SIZE), -3.0, np.float32)
+    maps[:, 2] = 0.0
+    for view in range(2):
+        label = labels_seen(eyes, pose, view, SIZE, SIZE)
+        for part in range(2):
+            maps[view, part][label == part] = 3.0
+    return maps
+
+
+def at(z: float, rotation: np.ndarray | None = None, x: float = 0.12) -> np.ndarray:
+    return se3.make_transform(np.eye(3) if rotation is None else rotation, (x, 0.0, z))
+
+
+def test_a_front_face_covers_its_projected_area() -> None:
+    eyes = eyes_on(block((0.1, 0.05, 1e-6)))
+    label = labels_seen(eyes, at(1.0, x=0.0), 0, SIZE, SIZE)
+    assert (label >= 0).sum() == pytest.approx(20 * 10, abs=30)
+    rows, columns = np.nonzero(label >= 0)
+    assert abs(rows.mean() - 49.5) < 0.3
+    assert abs(columns.mean() - 49.5) < 0.3
+
+
+def test_nearer_faces_hide_farther_ones() -> None:
+    eyes = eyes_on(block((0.05, 0.05, 0.05)))
+    toward = labels_seen(eyes, at(1.0, se3.exp([0, 0, 0, 0, np.pi / 2, 0])[:3, :3], x=0.0), 0, SIZE, SIZE)
+    away = labels_seen(eyes, at(1.0, se3.exp([0, 0, 0, 0, -np.pi / 2, 0])[:3, :3], x=0.0), 0, SIZE, SIZE)
+    seen = {int(part) for part in np.unique(toward)} | {int(part) for part in np.unique(away)}
+    assert seen == {-1, 0, 1}
+    assert (1 in toward) != (1 in away)
+
+
+def test_a_tool_behind_the_camera_is_not_drawn() -> None:
+    eyes = eyes_on(block((0.05, 0.05, 0.05)))
+    assert not project(eyes.body[0], at(-1.0), INTRINSICS[0], np.empty((8, 3)))
+    assert (labels_seen(eyes, at(-1.0), 0, SIZE, SIZE) == -1).all()
+    assert eyes.values(at(-1.0), np.zeros((2, 3, SIZE, SIZE), np.float32)).sum() == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-0.3, 0.3), min_size=6, max_size=6))
+def test_small_moves_agree_with_the_exponential(twist: list[float]) -> None:
+    pose = se3.make_transform(se3.exp([0, 0, 0, 0.3, -0.2, 0.5])[:3, :3], (0.1, 0.2, 0.9))
+    result, exact = moved(pose, np.array(twist)), pose @ se3.exp(twist)
+    np.testing.assert_allclose(result[:3, :3], exact[:3, :3], atol=1e-12)
+    assert np.linalg.norm(result[:3, 3] - exact[:3, 3]) <= np.linalg.norm(twist[:3]) * np.linalg.norm(twist[3:])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.tuples(*[st.floats(-0.02, 0.02)] * 3, *[st.floats(-0.15, 0.15)] * 3),
+    st.tuples(*[st.floats(-1.0, 1.0)] * 3),
+)
+def test_refining_comes_nearer_to_the_truth(offset: tuple[float, ...], turn: tuple[float, ...]) -> None:
+    eyes = eyes_on(block((0.08, 0.05, 0.03)))
+    truth = at(0.8, se3.exp([0, 0, 0, *turn])[:3, :3])
+    start = truth @ se3.exp(offset)
+    found = eyes.refined(start, maps_of(eyes, truth), 8, 1.0, 8).pose
+    before = np.linalg.norm(start[:3, 3] - truth[:3, 3])
+    assert np.linalg.norm(found[:3, 3] - truth[:3, 3]) < max(0.004, 0.6 * before)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.tuples(*[st.floats(-3.0, 3.0)] * 3), st.floats(0.3, 3.0))
+def test_the_system_of_lines_is_symmetric_and_positive(turn: tuple[float, ...], distance: float) -> None:
+    eyes = eyes_on(block((0.08, 0.05, 0.03)))
+    pose = at(distance, se3.exp([0, 0, 0, *turn])[:3, :3], x=0.0)
+    H, g = np.empty((9, 9)), np.empty(9)
+    maps = maps_of(eyes, pose)[0]
+    weight = view_system(*eyes.body, pose, INTRINSICS[0], maps, 6, 1.0, 0.5, 0.0, *eyes.buffers, H, g)
+    assert weight > 0
+    np.testing.assert_allclose(H, H.T, rtol=1e-9, atol=1e-9 * np.abs(H).max())
+    assert np.linalg.eigvalsh(H).min() > -1e-6 * np.abs(H).max()
+
+
+def test_rotations_are_spread_without_holes() -> None:
+    rotations = spread_rotations(400)
+    rng = np.random.default_rng(0)
+    worst = max(
+        se3.rotation_distance_rad(rotations, se3.exp([0, 0, 0, *rng.normal(0, 3, 3)])[:3, :3]).min() for _ in range(300)
+    )
+    assert np.degrees(worst) < 32
