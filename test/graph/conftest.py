@@ -189,10 +189,12 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def standing_graph(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """A graph with slow stand-ins that waits for goals."""
+    """A graph with slow stand-ins that waits for goals; all tests that leave it as it was share it."""
     graph = Graph(tmp_path_factory.mktemp("graph"), clip, "generator,tracker", start="false", record="false")
+    graph.wait_ready()
+    graph.wait_for("server")
     yield graph
     graph.kill()
 

@@ -13,8 +13,6 @@ STAGES = ["photos", "dream", "track", "plan", "execute", "judge"]
 
 def begin(graph: Any) -> None:
     """Send a goal to the standing graph; wait until it is taken."""
-    if not graph.events("server"):
-        graph.wait_for("server")
     graph.command(f"goal {graph.seed}")
     assert graph.wait_for("goal")["accepted"]
 

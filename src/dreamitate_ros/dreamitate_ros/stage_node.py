@@ -7,6 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NoReturn
 
 import rclpy
@@ -37,6 +38,7 @@ READY_FD = "DREAMITATE_READY_FD"
 """Environment variable: the file descriptor on which a node tells who started it that it is ready, or why it is not."""
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
+_ORPHANED = "who started this node has gone"
 _DEFECT = "a callback failed:"
 _BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
 _END_LIMIT_S = 30.0
@@ -334,8 +336,9 @@ class _Life:
         self.over = threading.Event()
         self.reason = ""
         self.node_lost = False
+        self._parent = os.getppid()
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: self.end(f"interrupted by {signal.Signals(number).name}"))
+            signal.signal(number, self._on_signal)
         if READY_FD in os.environ:
             threading.Thread(target=self._listen, daemon=True).start()
 
@@ -344,10 +347,14 @@ class _Life:
         self.reason = self.reason or reason
         self.over.set()
 
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        orphaned = READY_FD in os.environ and os.getppid() != self._parent
+        self.end(_ORPHANED if orphaned else f"interrupted by {signal.Signals(number).name}")
+
     def _listen(self) -> None:
         word, _, reason = sys.stdin.readline().strip().partition(" ")
         self.node_lost = word == "lost"
-        self.end(reason or "who started this node has gone")
+        self.end(reason or _ORPHANED)
 
 
 def run_node(make: Callable[[], Any]) -> None:

@@ -1,7 +1,7 @@
 """A client of a running graph with nothing but rclpy and messages. It tells what it sees, of any goal, as JSON lines.
 
 Lines on stdin tell it what to do: "goal SEED", "again SEED" (a second goal), "cancel", "stop" and "release" (emergency
-stop), "modules".
+stop), "modules", "graph".
 """
 
 import json
@@ -15,7 +15,8 @@ from diagnostic_msgs.msg import DiagnosticArray
 from dreamitate_msgs.action import Rollout
 from dreamitate_msgs.msg import StereoVideo, ToolTrajectory
 from geometry_msgs.msg import PoseArray
-from rclpy.action import ActionClient
+from rcl_interfaces.srv import ListParameters
+from rclpy.action import ActionClient, get_action_server_names_and_types_by_node
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -25,6 +26,9 @@ from visualization_msgs.msg import MarkerArray
 from tf2_msgs.msg import TFMessage
 
 STANDS_RAD_S = 0.02
+RCLPY_TYPES = ("rcl_interfaces/", "lifecycle_msgs/", "type_description_interfaces/")
+RCLPY_TOPICS = ("/rosout", "/parameter_events")
+RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service")
 
 rclpy.init()
 node = rclpy.create_node("observer")
@@ -71,6 +75,30 @@ def on_video(video: StereoVideo) -> None:
     """Tell the dream's shape."""
     image = video.view_1[0]
     tell("video", task=video.task, views=[len(video.view_1), len(video.view_2)], size=[image.width, image.height])
+
+
+def tell_graph() -> None:
+    """Tell what each node offers."""
+    tell("graph", nodes={name: offers(name) for name in ("coordinator", "generator", "tracker", "executor", "sim")})
+
+
+def offers(name: str) -> dict[str, Any]:
+    """Return what a node offers, without what rclpy itself gives to every node."""
+    listing = node.create_client(ListParameters, f"/{name}/list_parameters")
+    parameters = listing.call(ListParameters.Request()).result.names
+    return {
+        "publishes": without_rclpy(node.get_publisher_names_and_types_by_node(name, "/")),
+        "subscribes": without_rclpy(node.get_subscriber_names_and_types_by_node(name, "/")),
+        "services": without_rclpy(node.get_service_names_and_types_by_node(name, "/")),
+        "actions": without_rclpy(get_action_server_names_and_types_by_node(node, name, "/")),
+        "parameters": sorted(parameter for parameter in parameters if parameter not in RCLPY_PARAMETERS),
+    }
+
+
+def without_rclpy(things: list[tuple[str, list[str]]]) -> list[tuple[str, str]]:
+    """Return names and types, sorted, without logs, parameters, life cycle and the inside of actions."""
+    kept = [(thing, types[0]) for thing, types in things if "/_action/" not in thing and thing not in RCLPY_TOPICS]
+    return sorted(pair for pair in kept if not pair[1].startswith(RCLPY_TYPES))
 
 
 def send(seed: int, event: str) -> None:
@@ -135,5 +163,7 @@ for line in sys.stdin:
         handles[-1].cancel_goal_async()
     elif word in ("stop", "release"):
         emergency.publish(Bool(data=word == "stop"))
+    elif word == "graph":
+        tell_graph()
     elif word == "modules":
         tell("modules", ours=sorted({name.split(".")[0] for name in sys.modules if name.startswith("dreamitate")}))
