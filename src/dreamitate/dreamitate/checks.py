@@ -106,7 +106,7 @@ def weights(task: str, model: Path | None = None) -> Check:
     found = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
     if not found:
         said = (
-            f"No trained model (*.safetensors) in {folder}. Train one: dreamitate train --task {task}; "
+            f"No trained model (*.safetensors) in {folder}. Train one: dreamitate train --task {task} --data DIR; "
             "or use generator:=replay, which needs none."
         )
         return Check(f"model {task}", False, said)
