@@ -170,6 +170,7 @@ def make_venv(log: Path) -> None:
 
 def install_libraries(log: Path) -> None:
     """Install requirements.txt; without an NVIDIA driver, refuse CUDA's gigabytes at once."""
+    pinned = sum(file.read_text().count("==") for file in REQUIREMENTS)
     remove_half_installed()
     words = ["-r", str(REQUIREMENTS[0])]
     if not has_nvidia_driver():
@@ -177,7 +178,7 @@ def install_libraries(log: Path) -> None:
         without_cuda.write_text("".join(f"{name}<0\n" for name in CUDA_PACKAGES))
         words += ["-c", str(without_cuda)]
     try:
-        pip(words, log)
+        pip(words, log, lambda: f"{len(installed())} of about {pinned} libraries are in place; ")
     except SetUpError:
         if re.search(rf"({'|'.join(CUDA_PACKAGES)})<0", log.read_text()):
             raise SetUpError(
@@ -190,9 +191,14 @@ def install_libraries(log: Path) -> None:
 
 def remove_half_installed() -> None:
     """Make pip see what an interrupted pip left: it writes INSTALLER and RECORD last."""
-    for folder in VENV.glob("lib/python*/site-packages/*.dist-info"):
+    for folder in installed():
         if not ((folder / "INSTALLER").is_file() and (folder / "RECORD").is_file()):
             shutil.rmtree(folder)
+
+
+def installed() -> list[Path]:
+    """Return pip's records of the libraries in .venv."""
+    return list(VENV.glob("lib/python*/site-packages/*.dist-info"))
 
 
 def has_nvidia_driver() -> bool:
@@ -204,8 +210,8 @@ def has_nvidia_driver() -> bool:
     return True
 
 
-def pip(words: list[str], log: Path) -> None:
-    """Run `pip install` in .venv with its output in the log; now and then show what it is at."""
+def pip(words: list[str], log: Path, how_far: Callable[[], str] = str) -> None:
+    """Run `pip install` in .venv with its output in the log; now and then say how far it is and what it is at."""
     command = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar=off", *words]
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
@@ -219,7 +225,7 @@ def pip(words: list[str], log: Path) -> None:
                 process.wait(SIGN_OF_LIFE_S)
             except subprocess.TimeoutExpired:
                 last = log.read_text(errors="replace").strip().rpartition("\n")[2]
-                print(f"      {time.monotonic() - began:4.0f} s: {last.strip()[:100]}", flush=True)
+                print(f"      {time.monotonic() - began:4.0f} s: {how_far()}{last.strip()[:70]}", flush=True)
     if process.returncode != 0:
         errors = [line.strip() for line in log.read_text(errors="replace").splitlines() if "error" in line.lower()]
         raise SetUpError(f"pip failed: {errors[-1] if errors else 'see its log'} (all of it: {log.relative_to(ROOT)})")
