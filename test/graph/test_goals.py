@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
-CANCELLED, INVALID_GOAL, EMERGENCY_STOP = 1, 2, 312
+CANCELLED, NOT_APPROVED, EMERGENCY_STOP = 1, 306, 312
 STAGES = ["photos", "dream", "track", "plan", "execute", "judge"]
 
 
@@ -81,6 +81,30 @@ def test_emergency_stop_stops_the_arm_and_keeps_it_stopped(standing_graph: Any) 
         standing_graph.wait_for("stage", name=stage)
     result, _ = end(standing_graph)
     assert (result["status"], result["error_code"]) == (SUCCEEDED, 0), result["error_msg"]
+
+
+def test_the_arm_moves_only_with_approval(standing_graph: Any) -> None:
+    standing_graph.command("approve")
+    assert not standing_graph.wait_for("answered")["success"], "no plan waits"
+    standing_graph.command("ask")
+    assert standing_graph.wait_for("set")["success"]
+    begin(standing_graph)
+    standing_graph.wait_for("waits")
+    moved = len(standing_graph.events("arm"))
+    standing_graph.command("refuse")
+    result, record = end(standing_graph)
+    assert (result["status"], result["error_code"], record["failed_stage"]) == (ABORTED, NOT_APPROVED, "plan")
+    assert "refused by a person" in record["reason"]
+    assert len(standing_graph.events("arm")) == moved, "the arm moved"
+    begin(standing_graph)
+    standing_graph.wait_for("waits")
+    standing_graph.command("approve")
+    standing_graph.wait_for("arm", moving=True)
+    standing_graph.command("cancel")
+    standing_graph.wait_for("arm", moving=False)
+    end(standing_graph)
+    standing_graph.command("trust")
+    assert standing_graph.wait_for("set")["success"]
 
 
 def test_the_observer_needs_nothing_of_ours_but_the_messages(standing_graph: Any) -> None:

@@ -21,6 +21,7 @@ from dreamitate_core.robot import load_robot
 from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
 
+from .ending import last_lines
 from .interfaces import COORDINATOR
 from .motion import since_departure
 from .recorder_node import Recorder
@@ -167,6 +168,7 @@ class CoordinatorNode(StageNode):
         self._say_if_broken(run, self._recorder.close_bag)
         self._say_if_broken(run, lambda: run.folder.add_settings(goal=run.goal.uuid.hex()))
         self._say_if_broken(run, lambda: run.folder.finish(run.ending))
+        self.get_logger().info(last_lines(run.folder.path))
         self.exit_code = EXIT_CODES[run.ending.ended]
 
     def _say_if_broken(self, run: "_Run", write: Callable[[], Any]) -> None:

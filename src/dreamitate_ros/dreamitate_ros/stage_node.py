@@ -324,8 +324,10 @@ class StageAction:
 
     def _failed(self, goal: Goal, code: int, text: str) -> Any:
         self.node.last_error = text
-        say = self.node.get_logger().info if code == self.kind.Result.CANCELLED else self.node.get_logger().error
-        say(f"{self.name}: {text}")
+        if code == self.kind.Result.CANCELLED:
+            self.node.get_logger().info(f"{self.name}: {text}")
+        else:
+            self.node.get_logger().error(f"{self.name}: {text}")
         return self.kind.Result(error_code=code, error_msg=text, **goal.so_far)
 
 

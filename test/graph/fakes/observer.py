@@ -1,7 +1,7 @@
 """A client of a running graph with nothing but rclpy and messages. It tells what it sees, of any goal, as JSON lines.
 
 Lines on stdin tell it what to do: "goal SEED", "again SEED" (a second goal), "cancel", "stop" and "release" (emergency
-stop), "modules", "graph".
+stop), "modules", "graph", "ask" and "trust" (whether plans wait for approval), "approve", "refuse".
 """
 
 import json
@@ -15,12 +15,14 @@ from diagnostic_msgs.msg import DiagnosticArray
 from dreamitate_msgs.action import Rollout
 from dreamitate_msgs.msg import StereoVideo, ToolTrajectory
 from geometry_msgs.msg import PoseArray
-from rcl_interfaces.srv import ListParameters
+from rcl_interfaces.srv import ListParameters, SetParameters
 from rclpy.action import ActionClient, get_action_server_names_and_types_by_node
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
+from std_srvs.srv import SetBool
 from visualization_msgs.msg import MarkerArray
 
 from tf2_msgs.msg import TFMessage
@@ -50,11 +52,29 @@ def tell_once(key: str, name: str, event: str) -> None:
 
 
 def on_feedback(message: Any) -> None:
-    """Tell each new stage."""
-    stage = message.feedback.stage.split(":")[0]
+    """Tell each new stage, and when a plan waits for approval."""
+    stage, _, what = message.feedback.stage.partition(":")
     if stage != seen["stage"]:
-        seen["stage"] = stage
+        seen["stage"], seen["waits"] = stage, False
         tell("stage", name=stage, fraction=round(message.feedback.fraction, 4))
+    if "approval" in what and not seen["waits"]:
+        seen["waits"] = True
+        tell("waits")
+
+
+def answer(approved: bool) -> None:
+    """Approve or refuse the plan that waits."""
+    call = node.create_client(SetBool, "executor/approve")
+    call.wait_for_service()
+    tell("answered", success=call.call(SetBool.Request(data=approved)).success)
+
+
+def ask_before_moving(wanted: bool) -> None:
+    """Have the executor wait for approval, or not."""
+    call = node.create_client(SetParameters, "executor/set_parameters")
+    call.wait_for_service()
+    setting = Parameter("approve", value=wanted).to_parameter_msg()
+    tell("set", success=call.call(SetParameters.Request(parameters=[setting])).results[0].successful)
 
 
 def on_joints(message: JointState) -> None:
@@ -163,6 +183,10 @@ for line in sys.stdin:
         handles[-1].cancel_goal_async()
     elif word in ("stop", "release"):
         emergency.publish(Bool(data=word == "stop"))
+    elif word in ("approve", "refuse"):
+        answer(word == "approve")
+    elif word in ("ask", "trust"):
+        ask_before_moving(word == "ask")
     elif word == "graph":
         tell_graph()
     elif word == "modules":
