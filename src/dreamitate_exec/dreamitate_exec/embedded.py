@@ -23,16 +23,15 @@ from .free_motion import FreeSpace
 from .inverse import load_inverse
 from .refusal import PlanRefused, Reason
 from .settings import PlanningSettings, planning_settings, transform_base_to_table
-from .smooth import smooth
 from .timing import Motion, as_in_clip, rest_to_rest
-from .tool_path import ToolPath, check_path
+from .tool_path import ToolPath, check_path, smooth_path
 from .track_check import usable_frames
 
 Array = NDArray[np.float64]
 
-STATION_M, STATION_RAD = 0.010, 0.05
+STATION_M, STATION_RAD = 0.005, 0.025
 """Largest steps of the tool between two stations of the tracked part."""
-STATIONS_FEWEST, STATIONS_MOST = 50, 300
+STATIONS_FEWEST, STATIONS_MOST = 100, 400
 LIFT_STATIONS = 9
 LIFT_SPEED_M_S = 0.3
 """Peak speed of the tool on its way down to the table and up again."""
@@ -75,9 +74,9 @@ class EmbeddedPlanner:
         start = self._check_start(start_position)
         frames, notes = usable_frames(track, self.settings)
         progress("smooth", 0.1)
-        path, moved = self._tool_path(track, frames)
+        path, moved = smooth_path(track, frames, self.tool.tip, self.settings)
         notes.append(f"Smoothed: poses moved by up to {moved[0] * 1e3:.1f} mm and {np.degrees(moved[1]):.1f} degrees.")
-        notes += check_path(path, self.tool.tip, frames, self.settings)
+        notes += check_path(path, track.transform_tool_to_frame[frames], self.tool.tip, frames, self.settings)
         progress("reach", 0.2)
         stations = self._stations(path, frames)
         joint_path, there, back = self._search(stations, start, progress)
@@ -101,19 +100,6 @@ class EmbeddedPlanner:
         if contact is not None:
             raise PlanRefused(Reason.START_STATE, f"where the arm is now, {contact.text}. Move it away by hand.")
         return start
-
-    def _tool_path(self, track: ToolTrajectory, frames: NDArray[np.intp]) -> tuple[ToolPath, Array]:
-        s = self.settings
-        poses, moved = smooth(
-            track.time_s[frames],
-            track.transform_tool_to_frame[frames],
-            track.covariance[frames],
-            s.tool_acceleration_m_s2,
-            s.tool_acceleration_rad_s2,
-            s.deviation_limit_m,
-            s.deviation_limit_rad,
-        )
-        return ToolPath(track.time_s[frames], poses, self.tool.tip, s), moved.max(axis=0)
 
     def _stations(self, path: ToolPath, frames: NDArray[np.intp]) -> Stations:
         """Return the whole tool path in steps: from above down, along the clip, and up again."""

@@ -1,5 +1,7 @@
 """The most likely tool path: near the tracked poses by their covariance, and with little acceleration."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
@@ -10,6 +12,21 @@ Array = NDArray[np.float64]
 
 FLOOR = np.diag(np.array([5e-4, 5e-4, 5e-4, 5e-3, 5e-3, 5e-3]) ** 2)
 """Covariance that every tracked pose has at least, whatever its tracker says: 0.5 mm and 0.3 degrees."""
+DOUBLINGS = 12
+"""How often the expected accelerations are doubled before the tracked poses are taken as they are."""
+
+
+@dataclass(frozen=True)
+class Upright:
+    """What is known of a tool that works on the table: its tip's height and, but for small tilts, its z axis.
+
+    tip: (3,) in the tool frame; height_m, height_sigma_m: above the table; tilt_sigma_rad: per axis.
+    """
+
+    tip: Array
+    height_m: float
+    height_sigma_m: float
+    tilt_sigma_rad: float
 
 
 def smooth(
@@ -20,6 +37,7 @@ def smooth(
     acceleration_rad_s2: float,
     limit_m: float,
     limit_rad: float,
+    upright: Upright | None = None,
 ) -> tuple[Array, Array]:
     """Return the smoothed poses (N, 4, 4) and what they differ by, (N, 2) in metres and radians.
 
@@ -28,8 +46,8 @@ def smooth(
     than the limits.
     """
     weight = np.asarray(np.linalg.inv(covariance + FLOOR), float)
-    while True:
-        smoothed = _most_likely(time_s, poses, weight, acceleration_m_s2, acceleration_rad_s2)
+    for _ in range(DOUBLINGS):
+        smoothed = _most_likely(time_s, poses, weight, acceleration_m_s2, acceleration_rad_s2, upright)
         moved = np.stack(
             [
                 np.linalg.norm(smoothed[:, :3, 3] - poses[:, :3, 3], axis=1),
@@ -40,9 +58,12 @@ def smooth(
         if np.all(moved <= (limit_m, limit_rad)):
             return smoothed, moved
         acceleration_m_s2, acceleration_rad_s2 = 2 * acceleration_m_s2, 2 * acceleration_rad_s2
+    return poses, np.zeros((len(poses), 2))
 
 
-def _most_likely(time_s: Array, poses: Array, weight: Array, per_m: float, per_rad: float) -> Array:
+def _most_likely(
+    time_s: Array, poses: Array, weight: Array, per_m: float, per_rad: float, upright: Upright | None
+) -> Array:
     """Gauss-Newton over corrections [R^T dp, dw] of every pose, in its tool frame."""
     n = len(time_s)
     corrected = poses.copy()
@@ -57,6 +78,8 @@ def _most_likely(time_s: Array, poses: Array, weight: Array, per_m: float, per_r
         H[index, :, index, :] = weight
         g += np.einsum("nij,nj->ni", weight, residual)
         _add_prior(H, g, time_s, corrected, per_m, per_rad)
+        if upright is not None:
+            _add_upright(H, g, corrected, upright)
         step = np.linalg.solve(H.reshape(6 * n, 6 * n), -g.reshape(-1)).reshape(n, 6)
         corrected[:, :3, 3] += np.einsum("nij,nj->ni", R, step[:, :3])
         corrected[:, :3, :3] = R @ Rotation.from_rotvec(step[:, 3:]).as_matrix()
@@ -85,3 +108,19 @@ def _add_prior(H: Array, g: Array, time_s: Array, poses: Array, per_m: float, pe
         residual /= np.array([per_m] * 3 + [per_rad] * 3)
         H[i - 1 : i + 2, :, i - 1 : i + 2, :] += (flat.T @ flat).reshape(3, 6, 3, 6)
         g[i - 1 : i + 2] += (flat.T @ residual).reshape(3, 6)
+
+
+def _add_upright(H: Array, g: Array, poses: Array, upright: Upright) -> None:
+    """Add the penalty on the tip's height and on the two components of the tool's z axis along the table."""
+    R = poses[:, :3, :3]
+    J = np.zeros((len(poses), 3, 6))
+    J[:, 0, :3] = R[:, 2]
+    J[:, 0, 3:] = -R[:, 2] @ se3.skew(upright.tip)
+    J[:, 1:, 3:] = -R[:, :2] @ se3.skew([0.0, 0.0, 1.0])
+    height = poses[:, 2, 3] + R[:, 2] @ upright.tip - upright.height_m
+    residual = np.column_stack([height, R[:, :2, 2]])
+    sigma = np.array([upright.height_sigma_m, upright.tilt_sigma_rad, upright.tilt_sigma_rad])
+    J, residual = J / sigma[:, None], residual / sigma
+    index = np.arange(len(poses))
+    H[index, :, index, :] += np.swapaxes(J, 1, 2) @ J
+    g += np.einsum("nij,ni->nj", J, residual)

@@ -15,9 +15,15 @@ from dreamitate_core.robot import Robot
 Array = NDArray[np.float64]
 
 LIMIT_SHARE = 0.95
-"""Share of the arm's limits that a plan uses: samples lie between the grid points where limits are enforced."""
+"""Share of the arm's limits that time laws are made for: samples lie between the points where limits are enforced."""
+SAMPLE_SHARE = 0.98
+"""Share of the arm's limits that every sample keeps to: controllers interpolate between samples."""
 RAMP_S = 0.25
 """How long a tracked motion takes from rest to the clip's speed."""
+SOFTENED_S = 0.08
+"""Over how long a time law's jumps in acceleration are spread."""
+FINE = 8
+"""Steps between two samples when a time law is softened."""
 GRID_POINTS = 120
 
 
@@ -61,19 +67,34 @@ def as_in_clip(path: CubicSpline, robot: Robot) -> Motion | None:
     """Return the motion along a path over the clip's time, with the clip's own time law where the arm can follow it.
 
     It starts and ends at rest and lasts as long as the clip; where speed or acceleration limits bind, it is slower
-    there (reachability analysis: H. Pham, Q.-C. Pham, TOPP-RA, 2018). None where the limits cannot be met.
+    there (reachability analysis: H. Pham, Q.-C. Pham, TOPP-RA, 2018). Its acceleration is continuous. None where the
+    limits cannot be met.
     """
-    start, length = path.x[0], path.x[-1] - path.x[0]
-    ramp = max(1.0 / RAMP_S, 8.0 / length)
-    pace = 0.5 * ramp * (length - np.sqrt(length**2 - 4 * length / ramp))  # so that ramps cost no time altogether
+    length = path.x[-1] - path.x[0]
+    ramp, left = max(1.0 / RAMP_S, 8.0 / length), length - SOFTENED_S
+    pace = 0.5 * ramp * (left - np.sqrt(left**2 - 4 * length / ramp))  # so that ramps cost no time altogether
     solved = _solve(path, robot, pace, ramp)
     if solved is None:
         return None
-    duration = float(solved.duration)
+    time, s, rate, rate_change = _soften(solved, robot)
+    return _within_limits(Motion(time, *_along(path, s, rate, rate_change), s), robot)
+
+
+def _soften(solved: AbstractGeometricPath, robot: Robot) -> tuple[Array, Array, Array, Array]:
+    """Return times, the path's parameter, its rate and rate of change, averaged over SOFTENED_S: no jumps are left."""
+    duration = float(solved.duration) + SOFTENED_S
     time = _samples(duration, robot)
-    s = np.clip(solved(time)[:, -1], start, start + length)
-    motion = Motion(time, *_along(path, s, solved(time, 1)[:, -1], solved(time, 2)[:, -1]), s)
-    return _within_limits(motion, robot)
+    fine = np.linspace(0.0, duration, FINE * (len(time) - 1) + 1)
+    half = int(np.ceil(0.5 * SOFTENED_S / fine[1]))
+    weight = np.hanning(2 * half + 1)
+    at = np.arange(-half, len(fine) + half) * fine[1] - 0.5 * SOFTENED_S
+    law = []
+    for order in range(3):
+        values = solved(np.clip(at, 0.0, solved.duration), order)[:, -1]
+        if order == 2:
+            values = np.where((at < 0.0) | (at > solved.duration), 0.0, values)
+        law.append(np.convolve(values, weight / weight.sum(), mode="valid")[::FINE])
+    return time, law[0], law[1], law[2]
 
 
 def _solve(path: CubicSpline, robot: Robot, pace: float, ramp: float) -> AbstractGeometricPath | None:
@@ -90,9 +111,9 @@ def _solve(path: CubicSpline, robot: Robot, pace: float, ramp: float) -> Abstrac
 
 
 def _within_limits(motion: Motion, robot: Robot) -> Motion:
-    """Return the motion, stretched in time if a sample between grid points is over a limit."""
-    speed = np.abs(motion.velocity / robot.velocity_limit).max()
-    push = np.sqrt(np.abs(motion.acceleration / robot.acceleration_limit).max())
+    """Return the motion, stretched in time if a sample is over its share of a limit."""
+    speed = np.abs(motion.velocity / (SAMPLE_SHARE * robot.velocity_limit)).max()
+    push = np.sqrt(np.abs(motion.acceleration / (SAMPLE_SHARE * robot.acceleration_limit)).max())
     stretch = max(speed, push)
     if stretch <= 1.0:
         return motion

@@ -6,14 +6,19 @@ from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation, RotationSpline
 
 from dreamitate_core import se3
+from dreamitate_core.trajectory import ToolTrajectory
 
 from .refusal import PlanRefused, Reason
 from .settings import PlanningSettings
+from .smooth import Upright, smooth
 
 Array = NDArray[np.float64]
 
 STEEPEST_CLAMPED_RAD = 0.8
 """A tool that leans more than this is not the tool that the task speaks of: the track is wrong, not merely noisy."""
+
+HELD_SIGMA = 0.5
+"""Share of a held limit's half width that is taken for the standard deviation of what is held."""
 
 
 class ToolPath:
@@ -27,15 +32,40 @@ class ToolPath:
         self._tip_spline = CubicSpline(time_s, tips, bc_type="natural")
         self._rotation_spline = RotationSpline(time_s, Rotation.from_matrix(transform_tool_to_table[:, :3, :3]))
 
-    def raw(self, time_s: ArrayLike) -> Array:
-        """Return the unclamped transform_tool_to_table (N, 4, 4) at times (N,)."""
-        rotation = self._rotation_spline(np.asarray(time_s, float)).as_matrix()
-        return se3.make_transform(rotation, self._tip_spline(time_s) - rotation @ self._tip)
-
     def poses(self, time_s: ArrayLike) -> Array:
         """Return transform_tool_to_table (N, 4, 4) at times (N,)."""
-        raw = self.raw(time_s)
+        rotation = self._rotation_spline(np.asarray(time_s, float)).as_matrix()
+        raw = se3.make_transform(rotation, self._tip_spline(time_s) - rotation @ self._tip)
         return clamp(raw, self._tip, self._settings) if self._settings.on_limit == "clamp" else raw
+
+
+def smooth_path(
+    track: ToolTrajectory, frames: NDArray[np.intp], tip: Array, settings: PlanningSettings
+) -> tuple[ToolPath, Array]:
+    """Return the path through the smoothed poses of a track's frames, and by how much they moved, (2,): m and rad.
+
+    Where the task holds height and tilt, the poses are held first, and smoothed with the knowledge that they are held.
+    """
+    time_s, asked = track.time_s[frames], track.transform_tool_to_frame[frames]
+    holds = settings.on_limit == "clamp"
+    poses, moved = smooth(
+        time_s,
+        clamp(asked, tip, settings) if holds else asked,
+        track.covariance[frames],
+        settings.tool_acceleration_m_s2,
+        settings.tool_acceleration_rad_s2,
+        settings.deviation_limit_m,
+        settings.deviation_limit_rad,
+        _upright(tip, settings) if holds else None,
+    )
+    return ToolPath(time_s, poses, tip, settings), moved.max(axis=0)
+
+
+def _upright(tip: Array, settings: PlanningSettings) -> Upright | None:
+    lower, upper, tilt = settings.tip_height_lower_m, settings.tip_height_upper_m, settings.tilt_limit_rad
+    if not np.isfinite([lower, upper, tilt]).all():
+        return None
+    return Upright(tip, 0.5 * (lower + upper), HELD_SIGMA * (upper - lower) / 2, HELD_SIGMA * tilt)
 
 
 def clamp(transform_tool_to_table: Array, tip: Array, settings: PlanningSettings) -> Array:
@@ -60,19 +90,21 @@ def tilt_of(rotation: Array) -> tuple[Array, Array]:
     return tilt, np.where((length < 1e-12)[:, None], (1.0, 0.0, 0.0), axis / safe[:, None])
 
 
-def check_path(path: ToolPath, tip: Array, waypoints: NDArray[np.intp], settings: PlanningSettings) -> list[str]:
-    """Return notes on what the clamp changed. Raises PlanRefused for a pose outside the task's limits.
+def check_path(
+    path: ToolPath, asked: Array, tip: Array, waypoints: NDArray[np.intp], settings: PlanningSettings
+) -> list[str]:
+    """Return notes on what was held. Raises PlanRefused for a pose outside the task's limits.
 
-    waypoints: the track's index of every knot of the path.
+    asked: (M, 4, 4) the tracked poses; waypoints: (M,) their numbers in the track.
     """
-    raw, held = path.raw(path.time_s), path.poses(path.time_s)
-    tilt = tilt_of(raw[:, :3, :3])[0]
-    steepest = settings.tilt_limit_rad if settings.on_limit == "refuse" else STEEPEST_CLAMPED_RAD
+    held, holds = path.poses(path.time_s), settings.on_limit == "clamp"
+    tilt = tilt_of((asked if holds else held)[:, :3, :3])[0]
+    steepest = STEEPEST_CLAMPED_RAD if holds else settings.tilt_limit_rad
     if np.isfinite(settings.tilt_limit_rad) and tilt.max() > steepest:
         at = int(np.argmax(tilt))
         text = f"the tool leans {tilt[at]:.2f} rad; at most {steepest:.2f} is allowed."
         raise PlanRefused(Reason.TILT, text, int(waypoints[at]), float(tilt[at]), steepest)
-    height_raw = (raw[:, :3, :3] @ tip + raw[:, :3, 3])[:, 2]
+    asked_height = (asked[:, :3, :3] @ tip + asked[:, :3, 3])[:, 2]
     points = held[:, :3, :3] @ tip + held[:, :3, 3]
     lower, upper = settings.tip_height_lower_m, settings.tip_height_upper_m
     for at, height in enumerate(points[:, 2]):
@@ -85,9 +117,9 @@ def check_path(path: ToolPath, tip: Array, waypoints: NDArray[np.intp], settings
                 lower if height < lower else upper,
             )
     _check_workspace(points, waypoints, settings)
-    change = np.abs(points[:, 2] - height_raw).max()
-    turned = se3.rotation_distance_rad(raw, held).max()
-    if change > 1e-3 or turned > 0.01:
+    change = np.abs(points[:, 2] - asked_height).max()
+    turned = np.abs(tilt - tilt_of(held[:, :3, :3])[0]).max()
+    if holds and (change > 1e-3 or turned > 0.01):
         much = f"{change * 1e3:.1f} mm and {np.degrees(turned):.1f} degrees"
         return [f"Held to the task's height and tilt: moved by up to {much}."]
     return []
