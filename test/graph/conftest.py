@@ -22,7 +22,7 @@ from dreamitate_core.clip import write_clip
 from dreamitate_core.task import load_task
 
 FAKES = Path(__file__).parent / "fakes"
-SEED = 1001
+SEED = 1000
 LIMIT_S = 90.0
 TOKEN = "DREAMITATE_TEST_TOKEN"  # noqa: S105 - a name
 
@@ -60,6 +60,7 @@ class Graph:
     """`dreamitate rollout` with stand-ins for some nodes, and an observer."""
 
     seed = SEED
+    seeds = {"dream": SEED + 1, "track": SEED + 2}  # noqa: RUF012 - the seeds for which the stand-ins linger in a stage
 
     def __init__(self, folder: Path, clip: Path, slow: str, **values: str) -> None:
         self.token = uuid.uuid4().hex
@@ -204,8 +205,9 @@ def start_graph(clip: Path, tmp_path: Path) -> Iterator[Callable[..., Graph]]:
     """Start graphs that roll out at once; they are ended with the test."""
     started: list[Graph] = []
 
-    def start(slow: str = "generator,tracker", **values: str) -> Graph:
-        started.append(Graph(tmp_path, clip, slow, **{"record": "false", **values}))
+    def start(slow: str = "generator,tracker", lingers_in: str = "", **values: str) -> Graph:
+        seed = str(Graph.seeds.get(lingers_in, SEED))
+        started.append(Graph(tmp_path, clip, slow, **{"record": "false", "seed": seed, **values}))
         return started[-1]
 
     yield start

@@ -32,7 +32,7 @@ def check_folder(graph: Any, stage: str, ended: str, reason: str) -> None:
 
 @pytest.mark.parametrize("stage", ["dream", "track", "execute"])
 def test_interrupt(start_graph: Callable[..., Any], stage: str) -> None:
-    graph = start_graph()
+    graph = start_graph(lingers_in=stage)
     reach(graph, stage)
     os.kill(graph.process.pid, signal.SIGINT)
     if stage == "execute":
@@ -44,7 +44,7 @@ def test_interrupt(start_graph: Callable[..., Any], stage: str) -> None:
 
 @pytest.mark.parametrize(("name", "stage"), [("generator", "dream"), ("tracker", "track"), ("executor", "execute")])
 def test_killed_node(start_graph: Callable[..., Any], name: str, stage: str) -> None:
-    graph = start_graph()
+    graph = start_graph(lingers_in=stage)
     reach(graph, stage)
     os.kill(graph.pid(name), signal.SIGKILL)
     if stage == "execute":

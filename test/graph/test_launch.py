@@ -20,7 +20,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the launch file gives to each Node, in order."""
     kept: list[dict[str, Any]] = []
 
-    class Recorded(launch_ros_actions.Node):  # type: ignore[misc, name-defined]
+    class Recorded(launch_ros_actions.Node):  # type: ignore[name-defined]
         def __init__(self, **settings: Any) -> None:
             kept.append(settings)
             super().__init__(**settings)

@@ -30,7 +30,7 @@ infos = [node.create_publisher(CameraInfo, f"camera_{i}/color/camera_info", 5) f
 latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 frames = node.create_publisher(TFMessage, "/tf_static", latched)
 client: Any = ActionClient(node, GenerateVideo, "generate_video")
-setting = node.create_client(SetParameters, "generator/set_parameters")
+setting: Any = node.create_client(SetParameters, "generator/set_parameters")
 behaviour = "nothing"
 
 

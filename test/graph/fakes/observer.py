@@ -64,14 +64,14 @@ def on_feedback(message: Any) -> None:
 
 def answer(approved: bool) -> None:
     """Approve or refuse the plan that waits."""
-    call = node.create_client(SetBool, "executor/approve")
+    call: Any = node.create_client(SetBool, "executor/approve")
     call.wait_for_service()
     tell("answered", success=call.call(SetBool.Request(data=approved)).success)
 
 
 def ask_before_moving(wanted: bool) -> None:
     """Have the executor wait for approval, or not."""
-    call = node.create_client(SetParameters, "executor/set_parameters")
+    call: Any = node.create_client(SetParameters, "executor/set_parameters")
     call.wait_for_service()
     setting = Parameter("approve", value=wanted).to_parameter_msg()
     tell("set", success=call.call(SetParameters.Request(parameters=[setting])).results[0].successful)
@@ -104,7 +104,7 @@ def tell_graph() -> None:
 
 def offers(name: str) -> dict[str, Any]:
     """Return what a node offers, without what rclpy itself gives to every node."""
-    listing = node.create_client(ListParameters, f"/{name}/list_parameters")
+    listing: Any = node.create_client(ListParameters, f"/{name}/list_parameters")
     parameters = listing.call(ListParameters.Request()).result.names
     return {
         "publishes": without_rclpy(node.get_publisher_names_and_types_by_node(name, "/")),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dreamitate import cli, graph
 
-SPEED = 2.0
+SPEED = 3.0
 """Simulated seconds per second: a test need not wait for the arm."""
 slow = sys.argv[1].split(",")
 real_nodes = graph.rollout_nodes

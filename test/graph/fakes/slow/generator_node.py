@@ -1,4 +1,4 @@
-"""The real generator node around a stand-in generator that takes its time, so that a test can step in."""
+"""The real generator node around a stand-in generator that shows a clip at once, or, for some seeds, lingers."""
 
 import time
 from pathlib import Path
@@ -8,21 +8,32 @@ from dreamitate_core.clip import Clip, read_clip
 from dreamitate_core.progress import Progress
 from dreamitate_gen import generator_node
 
-STEPS, STEP_S = 20, 0.1
+LINGER_S, STEP_S = 60.0, 0.1
+LINGERS_IN_DREAM, LINGERS_IN_TRACK = 1, 2
+"""What is left of a seed divided by ten tells where a rollout shall linger until it is stopped."""
 
 
 class SlowReplay:
-    """Shows a clip, slowly."""
+    """Shows a clip; tells the stand-in tracker, through the clip's info, whether to linger."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def dream(self, _1: Any, _2: Any, _rig: Any, _seed: int, progress: Progress) -> Clip:
-        """Return the clip after a while."""
-        for step in range(STEPS):
-            progress("remembering", step / STEPS)
-            time.sleep(STEP_S)
-        return read_clip(self._folder)
+    def dream(self, _1: Any, _2: Any, _rig: Any, seed: int, progress: Progress) -> Clip:
+        """Return the clip, after a long while where the seed says so."""
+        if seed % 10 == LINGERS_IN_DREAM:
+            linger(progress)
+        clip = read_clip(self._folder)
+        clip.info["linger"] = seed % 10 == LINGERS_IN_TRACK
+        return clip
+
+
+def linger(progress: Progress) -> None:
+    """Work on nothing for a long time; `progress` may end it."""
+    steps = round(LINGER_S / STEP_S)
+    for step in range(steps):
+        progress("lingering", step / steps)
+        time.sleep(STEP_S)
 
 
 if __name__ == "__main__":

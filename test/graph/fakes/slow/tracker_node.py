@@ -1,4 +1,4 @@
-"""The real tracker node around a stand-in tracker that knows the truth and takes its time."""
+"""The real tracker node around a stand-in tracker that knows the truth, or lingers where the clip says so."""
 
 import os
 import sys
@@ -13,13 +13,14 @@ from dreamitate_core.progress import Progress
 from dreamitate_core.trajectory import Status, ToolTrajectory
 from dreamitate_core.video import STEPS as FRAMES
 
-STEPS, STEP_S = 15, 0.1
+LINGER_S, STEP_S = 60.0, 0.1
 
 
 def track(clip: Clip, _: str, progress: Progress) -> dict[str, ToolTrajectory]:
-    """Return the true poses of the test's clip after a while."""
-    for step in range(STEPS):
-        progress("remembering", step / STEPS)
+    """Return the true poses of the test's clip."""
+    steps = round(LINGER_S / STEP_S) if clip.info["linger"] else 0
+    for step in range(steps):
+        progress("lingering", step / steps)
         time.sleep(STEP_S)
     truth = read_clip(Path(os.environ["DREAMITATE_TEST_CLIP"])).truth
     assert truth is not None
