@@ -242,18 +242,21 @@ def key_of(files: list[Path]) -> str:
 
 @contextmanager
 def only_one() -> Iterator[None]:
-    """Hold this file's lock; wait where another process has it.
+    """Hold the lock of the repository's folder; wait where another process has it.
 
-    The system frees it once this process and a pip that outlives it (they share the open file) have ended.
+    The system frees it once this process and a pip that outlives it (they share the open folder) have ended.
     """
-    with Path(__file__).open() as file:
-        os.set_inheritable(file.fileno(), True)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Set-up: another one is at work; waiting for it.", flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
+    folder = os.open(ROOT, os.O_RDONLY)
+    os.set_inheritable(folder, True)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Set-up: another one is at work; waiting for it.", flush=True)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+    try:
         yield
+    finally:
+        os.close(folder)
 
 
 if __name__ == "__main__":

@@ -67,35 +67,58 @@ def test_the_key_depends_on_names_and_contents(
     assert len(keys) == 3
 
 
-def test_of_two_at_once_one_works_and_the_other_waits(tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    worker = tmp_path / "worker.py"
-    worker.write_text(
-        "import pathlib, sys\n"
-        f"sys.path.insert(0, {str(PROGRAM.parent)!r})\n"
-        "import set_up\n"
-        "folder = pathlib.Path(sys.argv[1])\n"
-        "set_up.STAMPS = folder / 'stamps'\n"
-        "def work(log):\n"
-        "    open(folder / 'work', 'a').write('once\\n')\n"
-        "    (folder / 'gate').read_text()\n"
-        "set_up.all_steps = lambda: [set_up.Step('venv', 'Work', 'key', work)]\n"
-        "set_up.check_machine = lambda: None\n"
-        "sys.exit(set_up.main())\n"
-    )
-    command = [sys.executable, str(worker), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        assert "Work" in first.stdout.readline()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as second:
-            assert second.stdout is not None
-            assert "waiting" in second.stdout.readline()
-            gate.write_text("go")
+WORKER = f"""
+import pathlib, sys
+sys.path.insert(0, {str(PROGRAM.parent)!r})
+import set_up
+folder = pathlib.Path(sys.argv[1])
+set_up.ROOT, set_up.STAMPS, set_up.PYTHON = folder, folder / "stamps", folder / "pip"
+set_up.all_steps = lambda: [set_up.Step("venv", "Work", "key", lambda log: set_up.pip([], log))]
+set_up.check_machine = lambda: None
+sys.exit(set_up.main())
+"""
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> list[str]:
+    """A command that sets up with a pip of our own: it notes that it began, and ends when someone opens the gate."""
+    os.mkfifo(tmp_path / "gate")
+    (tmp_path / "pip").write_text(f"#!/bin/sh\necho once >> {tmp_path}/work\ncat {tmp_path}/gate\n")
+    (tmp_path / "pip").chmod(0o755)
+    return [sys.executable, "-c", WORKER, str(tmp_path)]
+
+
+def test_of_two_at_once_one_works_and_the_other_waits(worker: list[str], tmp_path: Path) -> None:
+    with subprocess.Popen(worker, stdout=subprocess.PIPE, text=True) as first:
+        assert "Work" in _line(first)
+        with subprocess.Popen(worker, stdout=subprocess.PIPE, text=True) as second:
+            assert "waiting" in _line(second)
+            (tmp_path / "gate").write_text("go")
             first.communicate()
             second.communicate()
     assert (first.returncode, second.returncode) == (0, 0)
     assert (tmp_path / "work").read_text() == "once\n"
+
+
+def test_a_pip_that_outlives_a_killed_set_up_is_waited_for(worker: list[str], tmp_path: Path) -> None:
+    with subprocess.Popen(worker, stdout=subprocess.PIPE, text=True) as first:
+        assert "Work" in _line(first)
+        with (tmp_path / "gate").open("w") as gate:  # opens once our pip is there to read
+            first.kill()
+            first.wait()
+            with subprocess.Popen(worker, stdout=subprocess.PIPE, text=True) as second:
+                assert "waiting" in _line(second)
+                gate.close()
+                assert "Work" in _line(second)
+                (tmp_path / "gate").write_text("go")
+                second.communicate()
+    assert second.returncode == 0
+    assert (tmp_path / "work").read_text() == "once\nonce\n"
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def test_what_an_interrupted_pip_left_is_made_visible_to_pip(program: ModuleType) -> None:
