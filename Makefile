@@ -7,7 +7,7 @@ TASK ?= sweeping
 SEED ?= 1
 arguments = $(foreach name,ROBOT GENERATOR TRACKER PLANNER,$(if $($(name)),$(shell echo $(name) | tr A-Z a-z):=$($(name))))
 
-.PHONY: help setup rollout test lint bench-tasks picture clean
+.PHONY: help setup rollout test lint bench-tasks train-small picture clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -29,6 +29,13 @@ test: lint  ## lint, then all tests
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)
+
+train-small: setup  ## render, train, export the small model of a task: TASK=sweeping [CLIPS=4000] [MINUTES=90]; goes on where it stopped
+	@.venv/bin/dreamitate demonstrate --task $(TASK) --count $(or $(CLIPS),4000) --seed 100000 --width 192 --height 112 \
+		--out runs/demonstrations/$(TASK)
+	@.venv/bin/dreamitate train --task $(TASK) --data runs/demonstrations/$(TASK) --out runs/train/$(TASK) \
+		--minutes $(or $(MINUTES),90)
+	@mkdir -p models/$(TASK) && cp -r runs/train/$(TASK)/model/. models/$(TASK)/
 
 picture: setup  ## docs/loop.png, the README's picture, of a whole rollout: RUN=runs/... (default: the newest)
 	@.venv/bin/python -m dreamitate_bench.picture $(or $(RUN),$(lastword $(sort $(wildcard runs/*Z_*)))) docs/loop.png

@@ -1,12 +1,14 @@
 """Noise levels and preconditioning."""
 
+import itertools
 import math
 
 import pytest
 import torch
-from dreamitate_gen import noise
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dreamitate_gen import noise
 
 
 @given(sigma=st.floats(0.01, 500.0))
@@ -33,7 +35,7 @@ def test_levels_fall_from_the_highest_to_zero(schedule: str, steps: int) -> None
     assert len(levels) == steps + 1
     assert math.isclose(levels[0], 60.0)
     assert levels[-1] == 0.0
-    assert all(a > b for a, b in zip(levels[:-1], levels[1:], strict=True))
+    assert all(a > b for a, b in itertools.pairwise(levels))
     if steps > 1:
         assert math.isclose(levels[-2], 0.3)
 

@@ -1,6 +1,7 @@
 """The patch codec: nothing moves -> zero; what its basis spans comes back; the background stays the photo."""
 
 import torch
+
 from dreamitate_gen.patch_codec import PatchCodec
 
 

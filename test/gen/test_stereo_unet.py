@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.attention_processor import AttnProcessor2_0
+
 from dreamitate_gen.short_attention import ShortAttention
 from dreamitate_gen.stereo_unet import FRAME_TIMES, FRAME_VIEWS, FRAMES, small_unet, use_context_per_frame
 
@@ -24,7 +25,7 @@ def _inputs(views: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 
 def test_frames_are_13_of_camera_1_and_12_of_camera_2() -> None:
     assert FRAME_VIEWS == [0] * 13 + [1] * 12
-    assert FRAME_TIMES == [*range(13), *range(1, 13)]
+    assert [*range(13), *range(1, 13)] == FRAME_TIMES
 
 
 @torch.no_grad()

@@ -110,9 +110,10 @@ class GeneratorNode(ManagedStageNode):
             )
         pair = self._find_pair(goal)
         rig = self._find_rig(pair)
-        photos = [read_image(image) for image in pair.images]
+        photo_1, photo_2 = (read_image(image) for image in pair.images)
         clip = (self._generator or self._load()).dream(
-            *photos,
+            photo_1,
+            photo_2,
             rig,
             goal.request.seed,
             progress=lambda stage, fraction: goal.progress(stage, _LOOKING + (0.98 - _LOOKING) * fraction),

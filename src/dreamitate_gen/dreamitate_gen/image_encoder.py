@@ -98,10 +98,25 @@ def place_loss(logits: Tensor, points: Tensor) -> Tensor:
     return loss.sum() / inside.sum().clamp(min=1)
 
 
-def place_channels(logits: Tensor, grid: int) -> Tensor:
-    """Return likely places (N, 12, 3 * r * r, H/grid, W/grid) as channels, r = grid / STRIDE; without gradient."""
-    probability = logits.detach().float().flatten(-2).softmax(-1).view_as(logits)
-    return functional.pixel_unshuffle((probability * 8).sqrt(), grid // STRIDE)
+def likeliest_points(logits: Tensor) -> Tensor:
+    """Return pixels (N, 12, 3, 2) of the likeliest places in logits (N, 12, 3, h, w), finer than a cell."""
+    height, width = logits.shape[-2:]
+    probability = logits.detach().float().flatten(-2).softmax(-1).unflatten(-1, (height, width))
+    best = probability.flatten(-2).argmax(-1)
+    x = torch.arange(width, device=logits.device).expand(height, width)
+    y = torch.arange(height, device=logits.device)[:, None].expand(height, width)
+    near = ((x - (best % width)[..., None, None]).abs() <= 2) & ((y - (best // width)[..., None, None]).abs() <= 2)
+    weight = probability * near
+    weight = weight / weight.sum((-2, -1), keepdim=True)
+    cells = torch.stack([(weight * x).sum((-2, -1)), (weight * y).sum((-2, -1))], -1)
+    return (cells + 0.5) * STRIDE - 0.5
+
+
+def place_channels(points: Tensor, height: int, width: int, grid: int) -> Tensor:
+    """Return points (N, 12, 3, 2), in pixels, as channels (N, 12, 3 * r * r, height, width), r = grid / STRIDE."""
+    ratio = grid // STRIDE
+    blobs = _blobs((points + 0.5) / STRIDE - 0.5, height * ratio, width * ratio)
+    return functional.pixel_unshuffle((blobs * 8).sqrt(), ratio)
 
 
 def tool_weight(points: Tensor, height: int, width: int, patch: int, strength: float) -> Tensor:

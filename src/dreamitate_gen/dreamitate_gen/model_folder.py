@@ -14,6 +14,7 @@ from dreamitate_core.task import Task
 
 from .image_encoder import ImageEncoder
 from .patch_codec import PatchCodec
+from .refiner import Refiner
 from .short_attention import ShortAttention
 from .small_pictures import SmallPictures
 from .stereo_model import StereoModel
@@ -49,7 +50,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DreamitateError(
             f"No model in {Path(folder).resolve()} (no model.json)."
-            f" Train one with `dreamitate train --small --task {Path(folder).name}`, or name another folder."
+            f" Train one with `make train-small TASK={Path(folder).name}`, or name another folder."
         )
     try:
         settings: dict[str, Any] = json.loads(path.read_text())
@@ -83,6 +84,8 @@ def load_small(folder: Path) -> tuple[StereoModel, dict[str, Any]]:
             settings["fps_id"],
             settings["motion_score"],
         )
+        if "refiner" in settings["pictures"]:
+            pictures.refiner = Refiner(**settings["pictures"]["refiner"])
         unet.load_state_dict(load_file(folder / "unet" / UNET_WEIGHTS))
         pictures.load_state_dict(load_file(folder / "pictures" / WEIGHTS))
     except (FileNotFoundError, SafetensorError, KeyError, RuntimeError) as error:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from .conditions import Conditions
-from .image_encoder import ImageEncoder, place_channels
+from .image_encoder import ImageEncoder, likeliest_points, place_channels
 from .patch_codec import PatchCodec
+from .refiner import Refiner
 from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, position_channels
 
 
@@ -17,6 +18,7 @@ class SmallPictures(nn.Module):
 
     def __init__(self, codec: PatchCodec, image_encoder: ImageEncoder, fps_id: float, motion_score: float) -> None:
         super().__init__()
+        self.refiner: Refiner | None = None
         self.codec, self.image_encoder = codec, image_encoder
         self.fps_id, self.motion_score = fps_id, motion_score
 
@@ -28,16 +30,22 @@ class SmallPictures(nn.Module):
     @property
     def config(self) -> dict[str, Any]:
         """What builds these networks again."""
-        return {"codec": self.codec.config, "image_encoder": self.image_encoder.config}
+        config = {"codec": self.codec.config, "image_encoder": self.image_encoder.config}
+        return config if self.refiner is None else {**config, "refiner": self.refiner.config}
 
-    def conditions(self, photos: Tensor, frames: Sequence[int]) -> Conditions:
-        """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1."""
+    def conditions(self, photos: Tensor, frames: Sequence[int], points: Tensor | None = None) -> Conditions:
+        """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1.
+
+        points: pixels (B, 2, 12, 3, 2) of the tool, known in training; by default where it is likeliest.
+        """
         batch, views = len(photos), torch.arange(2, device=photos.device)
         flat = photos.flatten(0, 1)
         embedding, features, logits = self.image_encoder(flat, views.repeat(batch))
         with torch.autocast(photos.device.type, enabled=False):
             photo_latents = self.codec.encode_photo(flat)
-        places = place_channels(logits, self.codec.patch).unflatten(0, (batch, 2))
+        points = likeliest_points(logits) if points is None else points.flatten(0, 1)
+        height, width = photo_latents.shape[-2:]
+        places = place_channels(points, height, width, self.codec.patch).unflatten(0, (batch, 2))
         own = torch.tensor([FRAME_VIEWS[i] for i in frames], device=photos.device)
         time = torch.tensor([max(FRAME_TIMES[i] - 1, 0) for i in frames], device=photos.device)
         position = position_channels(frames, photo_latents)
@@ -63,6 +71,17 @@ class SmallPictures(nn.Module):
 
     def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
         """Return frames (B, F, 3, H, W) in 0..1 of latents (B, F, C, h, w) over the photos (B, 2, 3, H, W)."""
+        decoded = self.codec_frames(latents, photos, frames)
+        if self.refiner is None:
+            return decoded
+        points = likeliest_points(self.places(photos).flatten(0, 1)).unflatten(0, (len(photos), 2))
+        own = points[:, [FRAME_VIEWS[i] for i in frames], [max(FRAME_TIMES[i] - 1, 0) for i in frames]]
+        refined = self.refiner(decoded.flatten(0, 1), _own_photos(photos, frames), own.flatten(0, 1))
+        shows_tool = torch.tensor([FRAME_TIMES[i] > 0 for i in frames], device=photos.device).view(1, -1, 1, 1, 1)
+        return torch.where(shows_tool, refined.clamp(0, 1).unflatten(0, decoded.shape[:2]), decoded)
+
+    def codec_frames(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
+        """Return what `decode` returns, before the finishing network."""
         return self.codec.decode(latents.flatten(0, 1), _own_photos(photos, frames)).unflatten(0, latents.shape[:2])
 
 

@@ -1,12 +1,11 @@
 """Pictures to latents and conditions with Stable Video Diffusion's own frozen networks."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKLTemporalDecoder
 from diffusers.pipelines.stable_video_diffusion.pipeline_stable_video_diffusion import _resize_with_antialiasing
 from torch import Tensor, nn
-from transformers import CLIPVisionModelWithProjection
 
 from .conditions import Conditions
 from .stereo_unet import FRAME_VIEWS
@@ -15,12 +14,12 @@ CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.261302
 
 
 class SvdPictures(nn.Module):
-    """SVD's autoencoder and CLIP's vision tower. decode_chunk: frames that are decoded at a time, for memory."""
+    """AutoencoderKLTemporalDecoder and CLIPVisionModelWithProjection; decode_chunk: frames decoded at a time."""
 
     def __init__(
         self,
-        vae: AutoencoderKLTemporalDecoder,
-        image_encoder: CLIPVisionModelWithProjection,
+        vae: Any,
+        image_encoder: Any,
         fps_id: float,
         motion_score: float,
         decode_chunk: int = 13,

@@ -23,6 +23,8 @@ from .dataset import PackedClips, batch, pack
 from .image_encoder import ImageEncoder, place_loss, tool_weight
 from .model_folder import load_small, save_small
 from .patch_codec import PatchCodec
+from .refine_training import train_refiner
+from .refiner import Refiner
 from .small_pictures import SmallPictures
 from .stereo_model import StereoModel
 from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, POSITION_CHANNELS, small_unet
@@ -50,8 +52,11 @@ class SmallSettings:
     p_std: float = 1.3
     average: float = 0.9985
     stages: tuple[tuple[float, int, int], ...] = ((0.08, 0, 16), (0.4, 2, 8), (0.75, 4, 6), (1.0, 12, 4))
-    """Until which fraction of the run: time steps per clip (0: image encoder alone, 12: with the bare frame), batch."""
+    """Until which share of the run: time steps per clip (0: image encoder alone, 12: with the bare frame), batch."""
     place_weight: float = 0.05
+    point_error_px: float = 1.2
+    refine_share: float = 0.2
+    """Share of the time budget that goes to the finishing network, after the rest is trained; 0: none."""
     tool_weight: float = 5.0
     codec_clips: int = 300
     encoder_width: int = 64
@@ -120,13 +125,18 @@ class Run:
         level = sigma.view(-1, 1, 1, 1, 1)
         noisy = clean + level * torch.randn(clean.shape, generator=self.random).to(self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            conditions = pictures.conditions(photos, frames)
+            conditions = pictures.conditions(photos, frames, self._blurred(points))
             estimate = self.model.denoise(noisy, sigma, conditions)
         weight = frame_weight(points, frames, clean.shape[-2:], settings.patch, settings.tool_weight)
         error = ((estimate - clean).square().mean(2) * weight).mean((1, 2, 3))
         video_loss = (error * noise.loss_weight(self.model.prediction, sigma)).mean()
         places = place_loss(conditions.places.flatten(0, 1), points.flatten(0, 1))
         return video_loss + settings.place_weight * places, (float(video_loss.detach()), float(places.detach()))
+
+    def _blurred(self, points: Tensor) -> Tensor:
+        """Return points with errors as the image encoder makes them, so that the UNet learns to even them out."""
+        error = torch.randn(points.shape, generator=self.random).to(points.device)
+        return points + self.settings.point_error_px * error
 
     def _choose_frames(self, count: int) -> tuple[list[int], list[int]]:
         """Return time steps, and the frames of the 25 that show them."""
@@ -138,11 +148,18 @@ class Run:
 
     def save(self, info: dict[str, Any]) -> None:
         """Write the checkpoint and the model directory of the averaged weights."""
-        counters = {"step": self.step, "seen": self.seen, "elapsed_s": self.elapsed_s}
         folder = self.out / "checkpoint"
-        save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, counters)
-        settings = {**info, **counters, "sampling": SAMPLING, "training": asdict(self.settings)}
+        save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, self._counters)
+        self.export(info)
+
+    def export(self, info: dict[str, Any]) -> None:
+        """Write the model directory of the averaged weights."""
+        settings = {**info, **self._counters, "sampling": SAMPLING, "training": asdict(self.settings)}
         save_small(self.out / "model", self.average, settings)
+
+    @property
+    def _counters(self) -> dict[str, Any]:
+        return {"step": self.step, "seen": self.seen, "elapsed_s": self.elapsed_s}
 
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one."""
@@ -176,7 +193,7 @@ def train(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     pack(data, progress)
-    run = Run(task, PackedClips(data), out, settings, time_budget_s)
+    run = Run(task, PackedClips(data), out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
     info = {"task": task.name, "data": str(Path(data).name), "git_revision": _revision()}
@@ -187,7 +204,7 @@ def train(
         run.elapsed_s += now - last
         last = now
         progress("training", run.done)
-        if len(losses) == 50:
+        if run.step % 50 == 0 or run.done >= 1:
             _record(out / "curve.csv", run, losses)
             losses = []
         if now - saved > save_every_s:
@@ -196,7 +213,14 @@ def train(
             pack(data)
             run.clips.refresh()
             last = time.monotonic()
-    run.save({**info, "clips": len(run.clips)})
+    info = {**info, "clips": len(run.clips)}
+    run.save(info)
+    if settings.refine_share > 0:
+        refiner = Refiner().to(run.device)
+        refine_s = time_budget_s * settings.refine_share
+        train_refiner(run.average, refiner, data, refine_s, seed=settings.seed, progress=progress)
+        run.average.pictures.refiner = refiner
+        run.export(info)
     return out / "model"
 
 

@@ -1,0 +1,102 @@
+"""Packing clips, reading batches, and the changes that training makes to them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dreamitate_core.camera import StereoRig, load_rig
+from dreamitate_core.clip import Clip, write_clip
+from dreamitate_core.errors import DreamitateError
+from dreamitate_gen.dataset import PackedClips, batch, mirrored, pack, shifted
+
+WIDTH, HEIGHT = 64, 32
+
+
+def test_packed_clips_hold_what_the_clips_hold(
+    clip_folder: Callable[[int], Path], draw: Callable[..., Clip], small_rig: StereoRig
+) -> None:
+    folder = clip_folder(3)
+    assert pack(folder) == 3
+    clips = PackedClips(folder)
+    video, photos, points = batch(clips, [1], [3, 12])
+    clip = draw(1)
+    assert video.shape == (1, 2, 2, 3, HEIGHT, WIDTH)
+    expected = np.stack([clip.video.view_1[[3, 12]], clip.video.view_2[[2, 11]]])
+    assert np.array_equal((video[0] * 255).round().byte().permute(0, 1, 3, 4, 2).numpy(), expected)
+    assert np.array_equal((photos[0, 1] * 255).round().byte().permute(1, 2, 0).numpy(), clip.background_2)
+    assert clip.truth is not None
+    tip = small_rig.camera_2.project(clip.truth["brush"][4][:3, 3])[0]
+    assert np.allclose(points[0, 1, 4, 0], tip, atol=1e-3)
+
+
+def test_new_clips_are_found_and_old_ones_keep_their_place(
+    clip_folder: Callable[[int], Path], draw: Callable[..., Clip]
+) -> None:
+    folder = clip_folder(2)
+    pack(folder)
+    clips = PackedClips(folder)
+    before = list(clips.names)
+    write_clip(folder / "sweeping-000000a", draw(9))
+    assert pack(folder) == 3
+    clips.refresh()
+    assert clips.names[:2] == before
+    assert len(clips) == 3
+
+
+def test_a_clip_of_another_size_is_refused_by_name(
+    clip_folder: Callable[[int], Path], draw: Callable[..., Clip]
+) -> None:
+    folder = clip_folder(1)
+    write_clip(folder / "sweeping-000009", draw(9, load_rig("paper").cropped_and_resized(48, 32)))
+    with pytest.raises(DreamitateError, match="sweeping-000009"):
+        pack(folder)
+
+
+def test_a_clip_without_truth_is_refused_by_name(clip_folder: Callable[[int], Path], draw: Callable[..., Clip]) -> None:
+    folder = clip_folder(1)
+    write_clip(folder / "sweeping-000007", draw(7, with_truth=False))
+    with pytest.raises(DreamitateError, match=r"sweeping-000007.*truth"):
+        pack(folder)
+
+
+def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DreamitateError, match="demonstrate"):
+        pack(tmp_path)
+
+
+def test_the_mirror_image_is_what_the_mirrored_cameras_see(small_rig: StereoRig) -> None:
+    """The paper's rig is symmetric: mirroring pixels is mirroring the table's x."""
+    tip = np.array([[0.08, -0.05, 0.003]])
+    reference_to_table = small_rig.transform_reference_to_table
+    assert reference_to_table is not None
+    for camera in small_rig.cameras:
+        pixels = []
+        for side in (1, -1):
+            in_reference = np.linalg.inv(reference_to_table) @ np.append(tip[0] * (side, 1, 1), 1.0)
+            pixels.append(camera.project(in_reference[:3])[0])
+        views = np.zeros((2, 1, HEIGHT, WIDTH, 3), np.uint8)
+        _, points = mirrored(views, np.tile(pixels[0], (2, 12, 3, 1)).astype(np.float32))
+        assert np.allclose(points[0, 0, 0], pixels[1], atol=0.6)  # the principal point is a hair off the middle
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    random = np.random.default_rng(0)
+    views = random.integers(0, 255, (2, 3, HEIGHT, WIDTH, 3), dtype=np.uint8)
+    points = random.uniform(0, 30, (2, 12, 3, 2)).astype(np.float32)
+    again = mirrored(*mirrored(views, points))
+    assert np.array_equal(again[0], views)
+    assert np.allclose(again[1], points, atol=1e-4)
+
+
+def test_a_shift_moves_pixels_and_points_alike() -> None:
+    video = torch.zeros(2, 1, 3, 40, 60)
+    video[:, :, :, 20, 30] = 1
+    points = torch.tensor([30.0, 20.0]).expand(2, 12, 3, 2)
+    for seed in range(5):
+        moved, there = shifted(video, points, torch.Generator().manual_seed(seed))
+        x, y = there[0, 0, 0].int().tolist()
+        assert moved[0, 0, 0, y, x] == 1
+        assert moved[0, 0, 0].sum() == 1

@@ -1,0 +1,91 @@
+"""Training a tiny model: resume bit for bit, a model directory that dreams, and errors that say what to do."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dreamitate_core.camera import load_rig
+from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.task import Task
+from dreamitate_gen.model_folder import load_small
+from dreamitate_gen.registry import load_generator
+from dreamitate_gen.train import SmallSettings, train
+
+TINY = SmallSettings(
+    channels=(32, 32),
+    embedding=16,
+    latents=8,
+    photo_latents=4,
+    encoder_width=16,
+    stages=((0.3, 0, 2), (0.7, 2, 2), (1.0, 12, 1)),
+    warm_up=2,
+    refine_share=0.0,
+    steps=6,
+)
+
+
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(
+    clip_folder: Callable[[int], Path], task: Task, tmp_path: Path
+) -> None:
+    data = clip_folder(4)
+    whole = train(task, data, tmp_path / "whole", settings=TINY)
+    steps = 0
+
+    def stop_after_three(stage: str, fraction: float) -> None:
+        nonlocal steps
+        steps += stage == "training"
+        if steps == 3:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        train(task, data, tmp_path / "halves", settings=TINY, save_every_s=0.0, progress=stop_after_three)
+    halves = train(task, data, tmp_path / "halves", settings=TINY)
+    for name, value in load_small(whole)[0].state_dict().items():
+        assert torch.equal(value, load_small(halves)[0].state_dict()[name]), name
+    assert load_small(halves)[1]["step"] == 6
+    curves = [(tmp_path / name / "curve.csv").read_text().splitlines() for name in ("whole", "halves")]
+    assert len(curves[0]) == 2
+    assert curves[0][-1].split(",")[:2] == curves[1][-1].split(",")[:2]
+
+    generator = load_generator("svd", task, whole)
+    photo = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
+    fractions: list[float] = []
+    dreams = [
+        generator.dream(photo, photo[:, ::-1], load_rig("paper"), seed, lambda _, fraction: fractions.append(fraction))
+        for seed in (1, 1, 2)
+    ]
+    assert dreams[0].video.view_1.shape == (13, 32, 64, 3)
+    assert dreams[0].rig.camera_1.width == 64
+    assert np.array_equal(dreams[0].video.frames(), dreams[1].video.frames())
+    assert not np.array_equal(dreams[0].video.frames(), dreams[2].video.frames())
+    assert fractions[-1] == 1.0
+    with pytest.raises(DreamitateError, match=r"Photo 1 is 640x640.*1280x720"):
+        generator.dream(photo[:640, :640], photo, load_rig("paper"), 1)
+    with pytest.raises(DreamitateError, match="RGB"):
+        generator.dream(photo[..., 0], photo, load_rig("paper"), 1)
+
+
+def test_a_checkpoint_of_another_network_is_refused(
+    clip_folder: Callable[[int], Path], task: Task, tmp_path: Path
+) -> None:
+    data = clip_folder(2)
+    train(task, data, tmp_path, settings=replace(TINY, steps=1))
+    with pytest.raises(DreamitateError, match="another network"):
+        train(task, data, tmp_path, settings=replace(TINY, steps=1, embedding=32))
+
+
+def test_missing_weights_say_where_and_how(task: Task, tmp_path: Path) -> None:
+    with pytest.raises(DreamitateError, match=rf"{tmp_path}.*make train-small"):
+        load_generator("svd", task, tmp_path)
+    (tmp_path / "model.json").write_text("{}")
+    with pytest.raises(DreamitateError, match="not whole"):
+        load_generator("svd", task, tmp_path)
+
+
+def test_unknown_generators_are_listed(task: Task) -> None:
+    with pytest.raises(DreamitateError, match="replay, svd"):
+        load_generator("sora", task)
