@@ -1,0 +1,139 @@
+"""`dreamitate bench plan`: random tool paths that a planner must follow, and ones that it must refuse."""
+
+import argparse
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dreamitate.commands.options import positive
+from dreamitate.run_folder import write_json
+
+DESCRIPTION = "How many tool paths are planned, how fast and how well; how many bad ones are refused, and why."
+Row = dict[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the measurement's arguments."""
+    parser.add_argument("--task", default="sweeping", help="the task, as in config/tasks (default: sweeping)")
+    parser.add_argument("--robot", required=True, help="the arm, as in config/robots")
+    parser.add_argument("--planner", default="embedded", help="the planner's name (default: embedded)")
+    parser.add_argument("--count", type=positive, default=1000, help="paths of each sort (default 1000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first path (default 0)")
+    parser.add_argument("--workers", type=positive, default=1, help="processes (default 1, for honest times)")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench/plan.json"), help="default: runs/bench/plan.json")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan and audit, print the tables and write the report."""
+    from dreamitate import provenance
+
+    from .plan_measure import follow_one, refuse_one
+
+    where = (options.task, options.robot, options.planner)
+    seeds = range(options.seed, options.seed + options.count)
+    followed = list(_each(follow_one, where, seeds, options.workers, "to follow"))
+    refused = list(_each(refuse_one, where, seeds, options.workers, "to refuse"))
+    summary = {"follow": summarise_followed(followed), "refuse": summarise_refused(refused)}
+    report = {
+        **summary,
+        "settings": {"task": options.task, "robot": options.robot, "planner": options.planner},
+        "seeds": [seeds[0], seeds[-1]],
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "git_revision": provenance.git_revision(),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
+        "followed": followed,
+        "refused": refused,
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_json(options.out, report)
+    print(table(summary))
+    print(f"report: {options.out}")
+    print(last_line(options.robot, summary))
+    return 0
+
+
+def summarise_followed(rows: list[Row]) -> Row:
+    """Return counts, and medians, 95th percentiles and maxima of what was measured."""
+    planned = [row for row in rows if "reason" not in row]
+    plain = [row for row in planned if row["plain_followed"]]
+    return {
+        "asked": len(rows),
+        "planned": len(planned),
+        "refused_by_reason": dict(Counter(row["reason"] for row in rows if "reason" in row)),
+        "plans_with_violations": sum(row["violations"] > 0 for row in planned),
+        "seconds": _spread([row["seconds"] for row in rows]),
+        "duration_s": _spread([row["duration_s"] for row in planned]),
+        "deviation_mm": _spread([1e3 * row["deviation_m"] for row in planned]),
+        "deviation_degrees": _spread([float(np.degrees(row["deviation_rad"])) for row in planned]),
+        "tool_error_mm": _spread([1e3 * row["tool_error_m"] for row in planned]),
+        "acceleration_rad_s2": _spread([row["acceleration_rad_s2"] for row in planned]),
+        "jerk_rad_s3": _spread([row["jerk_rad_s3"] for row in planned]),
+        "plain_followed": len(plain),
+        "plain_with_violations": sum(row["plain_violations"] > 0 for row in plain),
+        "plain_with_collisions": sum(row["plain_collisions"] > 0 for row in plain),
+        "plain_tool_error_mm": _spread([1e3 * row["plain_tool_error_m"] for row in plain]),
+        "plain_acceleration_rad_s2": _spread([row["plain_acceleration_rad_s2"] for row in plain]),
+        "plain_jerk_rad_s3": _spread([row["plain_jerk_rad_s3"] for row in plain]),
+    }
+
+
+def summarise_refused(rows: list[Row]) -> Row:
+    """Return counts by kind: reasons, and how many were right."""
+    kinds = {}
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        of_kind = [row for row in rows if row["kind"] == kind]
+        reasons = Counter(row.get("reason", "ACCEPTED") for row in of_kind)
+        kinds[kind] = {"asked": len(of_kind), "right": sum(row["right"] for row in of_kind), "reasons": dict(reasons)}
+    return {
+        "asked": len(rows),
+        "accepted": sum(row["accepted"] for row in rows),
+        "right": sum(row["right"] for row in rows),
+        "seconds": _spread([row["seconds"] for row in rows]),
+        "kinds": kinds,
+    }
+
+
+def table(summary: Row) -> str:
+    """Return the two tables for people."""
+    lines = [f"{'':28} {'median':>9} {'95 %':>9} {'largest':>9}"]
+    for name, value in summary["follow"].items():
+        if isinstance(value, dict) and "median" in value:
+            lines.append(f"{name:28} {value['median']:9.3f} {value['p95']:9.3f} {value['max']:9.3f}")
+        elif value or isinstance(value, int):
+            lines.append(f"{name:28} {value}")
+    lines.append(f"\n{'to refuse':24} {'asked':>6} {'right':>6}  reasons")
+    for kind, row in summary["refuse"]["kinds"].items():
+        reasons = ", ".join(f"{count} {reason}" for reason, count in row["reasons"].items())
+        lines.append(f"{kind:24} {row['asked']:6d} {row['right']:6d}  {reasons}")
+    return "\n".join(lines)
+
+
+def last_line(robot: str, summary: Row) -> str:
+    """Return the line that sums up."""
+    follow, refuse = summary["follow"], summary["refuse"]
+    return (
+        f"{robot}: planned {follow['planned']} of {follow['asked']}, {follow['plans_with_violations']} with violations,"
+        f" median {1e3 * follow['seconds']['median']:.0f} ms, 95 % {1e3 * follow['seconds']['p95']:.0f} ms;"
+        f" refused {refuse['asked'] - refuse['accepted']} of {refuse['asked']}, {refuse['right']} for the right reason"
+    )
+
+
+def _each(one: Callable[..., Row], where: tuple[str, str, str], seeds: range, workers: int, name: str) -> Iterator[Row]:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for number, row in enumerate(pool.map(one, *([part] * len(seeds) for part in where), seeds, chunksize=8), 1):
+            if number % 50 == 0 or number == len(seeds):
+                print(f"[{number}/{len(seeds)}] {name}", flush=True)
+            yield row
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    if not values:
+        return {"median": float("nan"), "p95": float("nan"), "max": float("nan")}
+    return {"median": float(np.median(values)), "p95": float(np.percentile(values, 95)), "max": float(np.max(values))}
