@@ -23,6 +23,8 @@ from .interfaces import COORDINATOR
 TASK_ROBOT = "task"
 """The value of `robot` that stands for the robot that the task names."""
 LARGEST_SEED = 2**31 - 1
+SIMULATED_JOINT_STATE_AGE_S = 2.0
+"""A simulator on a busy machine stutters, and its arm with it; a real arm's states must be fresher."""
 _YES_NO = ("true", "false")
 
 
@@ -132,6 +134,7 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
         "planner": values["planner"],
         "controller": controller,
         "approve": values["approve"] == "true",
+        "max_joint_state_age_s": SIMULATED_JOINT_STATE_AGE_S,
     }
     sim: dict[str, Value] = {
         "task": task.name,

@@ -38,6 +38,7 @@ READY_FD = "DREAMITATE_READY_FD"
 """Environment variable: the file descriptor on which a node tells who started it that it is ready, or why it is not."""
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
+_SILENCE_S = 0.3
 _ORPHANED = "who started this node has gone"
 _DEFECT = "a callback failed:"
 _BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
@@ -338,7 +339,6 @@ class _Life:
         self.over = threading.Event()
         self.reason = ""
         self.node_lost = False
-        self._parent = os.getppid()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if READY_FD in os.environ:
@@ -350,8 +350,9 @@ class _Life:
         self.over.set()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        orphaned = READY_FD in os.environ and os.getppid() != self._parent
-        self.end(_ORPHANED if orphaned else f"interrupted by {signal.Signals(number).name}")
+        """End; but where who started this node was killed, its silence tells more than the signal that comes of it."""
+        wait_s = _SILENCE_S if READY_FD in os.environ else 0.0
+        threading.Timer(wait_s, self.end, [f"interrupted by {signal.Signals(number).name}"]).start()
 
     def _listen(self) -> None:
         word, _, reason = sys.stdin.readline().strip().partition(" ")
