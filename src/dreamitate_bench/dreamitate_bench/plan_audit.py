@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
+from scipy.spatial import cKDTree
 
 from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
@@ -109,11 +110,14 @@ class Auditor:
 
 def _deviation(poses: Array, path: Array) -> tuple[float, float]:
     """Return the largest distance and turn of poses from the nearest pose of a densely sampled path."""
-    distance = np.linalg.norm(poses[:, None, :3, 3] - path[None, :, :3, 3], axis=2)
-    turn = se3.rotation_distance_rad(poses[:, None], path[None])
-    nearest = np.argmin(distance + 0.1 * turn, axis=1)
-    every = np.arange(len(poses))
-    return float(distance[every, nearest].max()), float(turn[every, nearest].max())
+    nearest = path[cKDTree(_places(path)).query(_places(poses))[1]]
+    distance = np.linalg.norm(poses[:, :3, 3] - nearest[:, :3, 3], axis=1)
+    return float(distance.max()), float(se3.rotation_distance_rad(poses, nearest).max())
+
+
+def _places(poses: Array) -> Array:
+    """Return points (N, 12) whose distances weigh a turn by a radian like 0.1 m."""
+    return np.concatenate([poses[:, :3, 3], 0.07 * poses[:, :3, :3].reshape(-1, 9)], axis=1)
 
 
 def _count(*broken: Array) -> int:
