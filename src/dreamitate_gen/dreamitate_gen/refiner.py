@@ -35,7 +35,8 @@ class Refiner(nn.Module):
 
     def forward(self, frames: Tensor, photos: Tensor, points: Tensor) -> Tensor:
         """Return the refined frames (N, 3, H, W), not clamped."""
-        joined = torch.cat([frames * 2 - 0.5, photos * 2 - 0.5, _spots(points, *frames.shape[-2:])], 1)
+        spots = soft_spots(points, frames.shape[-2], frames.shape[-1], POINT_SPREAD_PX)
+        joined = torch.cat([frames * 2 - 0.5, photos * 2 - 0.5, spots], 1)
         half = self.fine(functional.pixel_unshuffle(joined, 2))
         quarter = self.middle(half)
         eighth = self.coarse(quarter)
@@ -59,9 +60,9 @@ class _Residual(nn.Module):
         return x + self.second(functional.silu(self.first(functional.silu(x))))
 
 
-def _spots(points: Tensor, height: int, width: int) -> Tensor:
-    """Return a soft spot (N, 3, H, W) around each point (N, 3, 2)."""
+def soft_spots(points: Tensor, height: int, width: int, spread_px: float) -> Tensor:
+    """Return a soft spot (N, 3, H, W), at most 1, around each point (N, 3, 2) in pixels."""
     x = torch.arange(width, device=points.device) - points[..., :1]
     y = torch.arange(height, device=points.device) - points[..., 1:]
-    scale = -0.5 / POINT_SPREAD_PX**2
+    scale = -0.5 / spread_px**2
     return torch.exp(scale * y.square())[..., :, None] * torch.exp(scale * x.square())[..., None, :]
