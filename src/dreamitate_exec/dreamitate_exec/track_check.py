@@ -64,7 +64,8 @@ def _check_time(track: ToolTrajectory) -> None:
 
 def _check_numbers(track: ToolTrajectory, seen: NDArray[np.intp]) -> None:
     for name in ("transform_tool_to_frame", "covariance", "score"):
-        finite = np.isfinite(getattr(track, name)[seen]).reshape(len(seen), -1).all(axis=1)
+        values = getattr(track, name)[seen]
+        finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if not finite.all():
             raise PlanRefused(Reason.NOT_FINITE, f"its {name} is not finite.", int(seen[np.argmin(finite)]))
     rotation = track.transform_tool_to_frame[seen, :3, :3]
