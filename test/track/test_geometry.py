@@ -88,7 +88,7 @@ def test_refining_comes_nearer_to_the_truth(offset: tuple[float, ...], turn: tup
     eyes = eyes_on(block((0.08, 0.05, 0.03)))
     truth = at(0.8, se3.exp([0, 0, 0, *turn])[:3, :3])
     start = truth @ se3.exp(offset)
-    found = eyes.refined(start, maps_of(eyes, truth), 8, 1.0, 8).pose
+    found = eyes.refined(start, maps_of(eyes, truth), 8).pose
     before = np.linalg.norm(start[:3, 3] - truth[:3, 3])
     assert np.linalg.norm(found[:3, 3] - truth[:3, 3]) < max(0.004, 0.6 * before)
 

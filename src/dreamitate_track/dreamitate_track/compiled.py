@@ -47,7 +47,7 @@ def compile_first(progress: Progress) -> None:
     pose[2, 3] = 0.8
     eyes.searched(Place(pose[:3, 3], np.zeros((2, 3)), 1.0), np.eye(3)[None], maps)
     progress("loading the tracker's compiled parts", 0.6)
-    eyes.refined(pose, maps, 4, 1.0, 1)
+    eyes.refined(pose, maps, 1)
     took = time.perf_counter() - start
     done = "compiled and kept for the next time" if took > CACHED_S else "loaded from the cache"
     progress(f"the tracker's compiled parts: {done} ({took:.1f} s)", 1.0)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from .model import Model
-from .pose import refine_pose, score_pose, try_rotations
+from .pose import climb, refine_pose, score_pose, try_rotations
 from .raster import project, rasterise
 from .score import BUFFER, VALUES
 
@@ -19,6 +19,8 @@ EVIDENCE = 0.7
 """Log-likelihood ratio from which a pixel counts as the tool's."""
 RAY_GAP_M = 0.05
 SMALLEST_BLOB_PX = 6
+CLIMB_STEPS = np.array([0.012] * 3 + [0.16] * 3)
+"""First steps of the pattern search, metres and radians."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +79,22 @@ class Eyes:
         score_pose(self.body, self.buffers, pose, self.reference_to_cameras, self.intrinsics, maps, values)
         return values
 
-    def refined(self, pose: Array, maps: Maps, reach: int, step: float, iterations: int) -> Hypothesis:
-        """Return the pose after Gauss-Newton on one frame's maps, with its score."""
-        pose = refine_pose(
-            self.body,
-            self.buffers,
-            pose,
-            self.reference_to_cameras,
-            self.intrinsics,
-            maps,
-            reach,
-            step,
-            iterations,
+    def refined(self, pose: Array, maps: Maps, iterations: int) -> Hypothesis:
+        """Return the best pose met on Gauss-Newton's way on one frame's maps, first with far reach, then with near."""
+        best = Hypothesis(pose, float(self.values(pose, maps)[:, 0].sum()))
+        for reach, count in ((8, iterations), (4, 2)):
+            pose = refine_pose(
+                self.body, self.buffers, pose, self.reference_to_cameras, self.intrinsics, maps, reach, 1.0, count
+            )
+            score = float(self.values(pose, maps)[:, 0].sum())
+            if score > best.score:
+                best = Hypothesis(pose, score)
+        return best
+
+    def climbed(self, pose: Array, maps: Maps) -> Hypothesis:
+        """Return the best pose near a pose by pattern search on the score of one frame's maps."""
+        pose = climb(
+            self.body, self.buffers, pose, self.reference_to_cameras, self.intrinsics, maps, CLIMB_STEPS, 4
         )
         return Hypothesis(pose, float(self.values(pose, maps)[:, 0].sum()))
 

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .detect import Eyes
-from .maps import Maps, changed
-from .palette import BINS, Palette, histogram
+from .maps import changed
+from .palette import BINS, SHIFT, UNIFORM, Palette, histogram
 from .raster import NOTHING, project, rasterise
 from .scene import Level
 
@@ -15,12 +15,13 @@ Array = NDArray[np.float64]
 ENOUGH_PX = 150
 
 
-def skin_tone(level: Level, maps: Maps) -> Array | None:
+def skin_tone(level: Level, palette: Palette) -> Array | None:
     """Return the RGB colour (3,) of skin in this clip, or None where too little skin is seen."""
-    skin = maps[:, :, -1] > 0.5
-    if skin.sum() < ENOUGH_PX:
-        return None
-    return np.asarray(np.quantile(level.images[skin], 0.7, axis=0), float)
+    colours = level.images[changed(level)]
+    i, j, k = (colours >> SHIFT).T
+    others = np.maximum(palette.parts[:, i, j, k].max(axis=0), palette.scene[i, j, k])
+    skin = colours[palette.skin[i, j, k] > np.maximum(others, 4 * UNIFORM)]
+    return None if len(skin) < ENOUGH_PX else np.asarray(np.quantile(skin, 0.7, axis=0), float)
 
 
 def labels_seen(eyes: Eyes, pose: Array, view: int, width: int, height: int) -> NDArray[np.int8]:
@@ -33,9 +34,15 @@ def labels_seen(eyes: Eyes, pose: Array, view: int, width: int, height: int) -> 
     return label
 
 
-def learned(palette: Palette, level: Level, eyes: Eyes, poses: Array, seen: NDArray[np.bool_]) -> Palette:
-    """Return the palette mixed with the colours seen at poses (12, 4, 4) body to reference, and with the skin's."""
+def learned(
+    palette: Palette, tone: Array | None, level: Level, eyes: Eyes, poses: Array, seen: NDArray[np.bool_]
+) -> Palette:
+    """Return the palette mixed with what poses (12, 4, 4) body to reference cover, and with this person's skin.
+
+    Skin is what changed beside the tool and has the hue of the skin tone (3,), however dark the shade.
+    """
     parts = np.zeros((len(palette.parts), BINS, BINS, BINS), np.float32)
+    skin = np.zeros((BINS, BINS, BINS), np.float32)
     height, width = level.images.shape[2:4]
     moved = changed(level)
     for t in np.flatnonzero(seen):
@@ -47,9 +54,20 @@ def learned(palette: Palette, level: Level, eyes: Eyes, poses: Array, seen: NDAr
                 inner = cv2.erode(mask, np.ones((3, 3), np.uint8)) > 0
                 inner = (inner if inner.sum() > 0.25 * mask.sum() else mask > 0) & moved[t, view]
                 colours = image[inner]
-                bins = (colours >> 3).astype(int)
-                i, j, k = bins.T
+                i, j, k = (colours >> SHIFT).T
                 hand = palette.skin[i, j, k]
                 own = palette.parts[part][i, j, k]
                 parts[part] += histogram(colours, np.asarray(own / (own + hand + 1e-6), float))
-    return palette.with_learned(parts, np.zeros((BINS, BINS, BINS), np.float32))
+            if tone is not None:
+                beside = cv2.dilate((label != NOTHING).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
+                colours = image[moved[t, view] & beside]
+                skin += histogram(colours[_like(colours, tone)])
+    return palette.with_learned(parts, skin)
+
+
+def _like(colours: NDArray[np.uint8], tone: Array) -> NDArray[np.bool_]:
+    """Return which colours (N, 3) are the tone (3,) at some brightness."""
+    values = colours.astype(float)
+    along = values @ tone / (tone @ tone)
+    off = np.linalg.norm(values - along[:, None] * tone, axis=1)
+    return np.asarray((along > 0.12) & (along < 1.3) & (off < 4.0 + 0.1 * along * np.linalg.norm(tone)))

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .likelihood import CLEAR
 from .raster import NOTHING, project, rasterise
 
 Array = NDArray[np.float64]
@@ -19,6 +20,8 @@ BUFFER = 192
 FINEST_SCALE = 3.0
 TARGET_PX = 150.0
 """The tool is drawn about this large, whatever its size in the picture."""
+OUTLIER = 0.35
+"""Share of the reach from which a line's wish is doubted (Geman and McClure's weight)."""
 LONGEST = 16
 """Samples to each side of the contour at most."""
 
@@ -102,7 +105,7 @@ def view_system(
     gain = np.empty(2 * LONGEST)
     row_J = np.empty(9)
     total = 0.0
-    skin = maps.shape[0] - 1
+    front = maps.shape[0] - 1
     for i in range(1, rows - 1):
         for j in range(1, columns - 1):
             for way in range(2):
@@ -136,10 +139,10 @@ def view_system(
                             seen = label_part[p, q]
                         if seen != expected and abs(s) * scale > 1.5:
                             break
-                        if _sample(maps, skin, su, sv) > 0.5:  # the contour may be behind the hand
+                        value = _sample(maps, near, su, sv)
+                        if value < CLEAR and _sample(maps, front, su, sv) > 0.5:  # the contour may be behind the hand
                             hidden = hidden or n < 0.4 * reach
                             break
-                        value = _sample(maps, near, su, sv)
                         if far != NOTHING:
                             value -= _sample(maps, far, su, sv)
                         if side < 0:
@@ -171,7 +174,8 @@ def view_system(
                 known = 1.0 / (variance + 0.3) - 1.0 / (flat + 0.3)
                 if known <= 0.0:
                     continue
-                known /= scale * (abs(nx) + abs(ny))
+                off = mean / (OUTLIER * reach * step)
+                known /= scale * (abs(nx) + abs(ny)) * (1.0 + off * off) ** 2
                 x, y = (u - cx) / fx * depth, (v - cy) / fy * depth
                 ax, ay = nx * fx / depth, ny * fy / depth
                 az = -(ax * x + ay * y) / depth

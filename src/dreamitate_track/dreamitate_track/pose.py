@@ -181,3 +181,49 @@ def refine_pose(
             twist *= 0.05 / length
         transform = moved(transform, twist)
     return transform
+
+
+@njit(cache=True)
+def climb(
+    body: tuple[Array, NDArray[np.int32], NDArray[np.int8]],
+    buffers: tuple[Array, Maps, NDArray[np.int8]],
+    transform: Array,
+    reference_to_cameras: Array,
+    intrinsics: Array,
+    maps: Maps,
+    steps: Array,
+    halvings: int,
+) -> Array:
+    """Return the pose (4, 4) after a pattern search for the best score: what Gauss-Newton's lines cannot see past.
+
+    steps: (6,) first steps of the twist [v, w] (Hooke and Jeeves 1961).
+    """
+    values = np.empty((2, VALUES))
+    best = score_pose(body, buffers, transform, reference_to_cameras, intrinsics, maps, values)
+    steps = steps.copy()
+    last = np.zeros(6)
+    for _ in range(halvings):
+        for _ in range(4):
+            gained = False
+            if np.abs(last).max() > 0.0:
+                trial = moved(transform, last)
+                score = score_pose(body, buffers, trial, reference_to_cameras, intrinsics, maps, values)
+                if score > best:
+                    best, transform, gained = score, trial, True
+            pattern = np.zeros(6)
+            for axis in range(6):
+                for sign in (-1.0, 1.0):
+                    twist = np.zeros(6)
+                    twist[axis] = sign * steps[axis]
+                    trial = moved(transform, twist)
+                    score = score_pose(body, buffers, trial, reference_to_cameras, intrinsics, maps, values)
+                    if score > best:
+                        best, transform, gained = score, trial, True
+                        pattern[axis] = twist[axis]
+                        break
+            last = pattern
+            if not gained:
+                break
+        steps *= 0.5
+        last *= 0.5
+    return transform

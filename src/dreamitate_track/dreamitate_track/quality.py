@@ -10,7 +10,7 @@ from dreamitate_core.trajectory import Status
 
 from .detect import EVIDENCE, Eyes
 from .learn import labels_seen
-from .likelihood import LIMIT
+from .likelihood import CLEAR, LIMIT
 from .raster import NOTHING
 
 Array = NDArray[np.float64]
@@ -49,9 +49,9 @@ def judge(eyes: Eyes, maps: Maps, trust: NDArray[np.float32], poses: Array) -> Q
         for view in range(2):
             label = labels_seen(eyes, poses[t], view, width, height)
             covered = label != NOTHING
-            free = (1.0 - maps[t, view, -1]) * covered
             part = np.maximum(label, 0)
             ratio = np.take_along_axis(maps[t, view], part[None].astype(np.int64), axis=0)[0]
+            free = np.where(ratio > CLEAR, 1.0, 1.0 - maps[t, view, -1]) * covered
             gained += float((free * ratio).sum())
             best += float((free * trust[part] * LIMIT).sum())
             evidence = maps[t, view, :-1].max(axis=0)

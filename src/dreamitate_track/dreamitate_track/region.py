@@ -42,14 +42,14 @@ def track_region(clip: Clip, progress: Progress) -> dict[str, ToolTrajectory]:
 def _track_one(clip: Clip, views: Views, name: str, model: Model, progress: Progress) -> ToolTrajectory:
     coarse = views.level(COARSE_WIDTH)
     eyes = Eyes(simplified(model, COARSE_CELL_M), views.reference_to_cameras, coarse.intrinsics)
-    palette = _first_palette(name, model, coarse)
+    palette, tone = _first_palette(name, model, coarse)
     maps = make_maps(coarse, palette)
     candidates = _search(eyes, maps, progress)
     path = best_path(candidates)
     if max(path) < 0:
         return _nowhere(clip, name, model)
     poses, seen = filled(candidates, path)
-    palette = _learned(views, model, palette, poses, seen)
+    palette = _learned(views, model, palette, tone, poses, seen)
     maps = make_maps(coarse, palette)
     candidates = _again(eyes, maps, candidates, progress)
     path = best_path(candidates)
@@ -57,7 +57,8 @@ def _track_one(clip: Clip, views: Views, name: str, model: Model, progress: Prog
         return _nowhere(clip, name, model)
     poses, seen = filled(candidates, path)
     fitted = Fit(poses, np.zeros((2, 3)), np.zeros((STEPS, 6, 6)), np.zeros((STEPS, 2)))
-    fitted = fit(eyes, maps, fitted, Prior(), 8, 1.0, 0.5, 10, seen, progress)
+    for reach in (8, 4):
+        fitted = fit(eyes, maps, fitted, Prior(), reach, 1.0, 0.5, 6, seen, progress)
     for width in FINE_WIDTHS:
         if width <= max(views.full_width, FINE_WIDTHS[0]):
             fitted = _refit(views, model, palette, width, fitted, seen, progress)
@@ -76,10 +77,13 @@ def _track_one(clip: Clip, views: Views, name: str, model: Model, progress: Prog
     )
 
 
-def _first_palette(name: str, model: Model, level: Level) -> Palette:
-    """Return the palette from the mesh's colours and the skin in this clip. Raises DreamitateError near skin."""
+def _first_palette(name: str, model: Model, level: Level) -> tuple[Palette, Array | None]:
+    """Return the palette from the mesh's colours and the skin in this clip, and the skin's tone (3,).
+
+    Raises DreamitateError where the tool has no colour but skin's.
+    """
     palette = palette_of(model.colours, scene_histogram(level))
-    tone = skin_tone(level, make_maps(level, palette))
+    tone = skin_tone(level, palette)
     if tone is not None:
         palette = palette.with_skin_tone(tone)
     nearness = palette.nearness_to_skin()
@@ -88,7 +92,7 @@ def _first_palette(name: str, model: Model, level: Level) -> Palette:
             f"All colours of tool {name!r} are those of skin (overlap {nearness.min():.2f}, allowed {NEAR_SKIN}):"
             " it cannot be told from the hand. Give the tool another colour."
         )
-    return palette
+    return palette, tone
 
 
 def _search(eyes: Eyes, maps: Maps, progress: Progress) -> list[list[Hypothesis]]:
@@ -100,22 +104,24 @@ def _search(eyes: Eyes, maps: Maps, progress: Progress) -> list[list[Hypothesis]
         for place in places(maps[step], eyes, 2):
             progress("searching for the tool", step / len(maps))
             tried += distinct(eyes.searched(place, rotations, maps[step]), 12, 0.3, 0.03)
-        refined = [eyes.refined(h.pose, maps[step], 8, 1.0, 4) for h in distinct(tried, 16, 0.3, 0.03)]
+        refined = [eyes.refined(h.pose, maps[step], 4) for h in distinct(tried, 16, 0.3, 0.03)]
         found.append(distinct(refined, KEPT, 0.2, 0.02))
     return found
 
 
-def _learned(views: Views, model: Model, palette: Palette, poses: Array, seen: NDArray[np.bool_]) -> Palette:
+def _learned(
+    views: Views, model: Model, palette: Palette, tone: Array | None, poses: Array, seen: NDArray[np.bool_]
+) -> Palette:
     """Return the palette as the clip shows it, learned at the finest level that shows more than the coarse one."""
     level = views.level(min(FINE_WIDTHS[-1], max(views.full_width, FINE_WIDTHS[0])))
     eyes = Eyes(simplified(model, FINE_CELL_M, FINE_FACES), views.reference_to_cameras, level.intrinsics)
-    return learned(palette, level, eyes, poses, seen)
+    return learned(palette, tone, level, eyes, poses, seen)
 
 
 def _again(eyes: Eyes, maps: Maps, candidates: list[list[Hypothesis]], progress: Progress) -> list[list[Hypothesis]]:
     """Return per frame the best distinct hypotheses on new maps, handed on from frame to frame, forwards and back."""
     found = [
-        distinct([eyes.refined(h.pose, maps[t], 8, 1.0, 3) for h in frame], KEPT, 0.2, 0.02)
+        distinct([eyes.refined(h.pose, maps[t], 3) for h in frame], KEPT, 0.2, 0.02)
         for t, frame in enumerate(candidates)
     ]
     steps = len(maps)
@@ -125,8 +131,15 @@ def _again(eyes: Eyes, maps: Maps, candidates: list[list[Hypothesis]], progress:
             before = [h.pose for h in found[step - way][:3]]
             if 0 <= step - 2 * way < steps and before and found[step - 2 * way]:
                 before.append(se3.interpolate(found[step - 2 * way][0].pose, before[0], 2.0))
-            tried = [eyes.refined(pose, maps[step], 8, 1.0, 5) for pose in before]
+            tried = [eyes.refined(pose, maps[step], 4) for pose in before]
             found[step] = distinct([*found[step], *tried], KEPT, 0.2, 0.02)
+    for step, frame in enumerate(found):
+        progress("looking around", step / steps)
+        found[step] = distinct([*frame, *(eyes.climbed(h.pose, maps[step]) for h in frame[:2])], KEPT, 0.2, 0.02)
+    for step in range(1, steps - 1):
+        if found[step - 1] and found[step + 1]:
+            between = se3.interpolate(found[step - 1][0].pose, found[step + 1][0].pose, 0.5)
+            found[step] = distinct([*found[step], eyes.refined(between, maps[step], 4)], KEPT, 0.2, 0.02)
     return found
 
 
@@ -137,7 +150,7 @@ def _refit(
     level = views.level(width)
     eyes = Eyes(simplified(model, FINE_CELL_M, FINE_FACES), views.reference_to_cameras, level.intrinsics)
     windows = _windows(eyes, start.poses, level, 14)
-    return fit(eyes, make_maps(level, palette, windows), start, Prior(), 8, 1.0, 0.5, 8, seen, progress)
+    return fit(eyes, make_maps(level, palette, windows), start, Prior(), 5, 1.0, 0.5, 7, seen, progress)
 
 
 def _windows(eyes: Eyes, poses: Array, level: Level, margin_px: int) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .likelihood import CLEAR
 from .raster import NOTHING, project, rasterise
 
 Array = NDArray[np.float64]
@@ -41,7 +42,7 @@ def score_view(
 ) -> bool:
     """Fill values (6,) for one view; false where the tool is behind the camera or outside the picture.
 
-    values: sum of log-likelihood ratios; pixels covered inside the picture; of them free of skin; sum of columns and
+    values: sum of log-likelihood ratios; pixels covered inside the picture; of them not hidden; sum of columns and
     of rows of the free ones; sum over the free ones of how sure each is to be tool (-1..1).
     """
     values[:] = 0.0
@@ -63,7 +64,7 @@ def score_view(
                 continue
             row, column = first_row + i * stride, first + j * stride
             ratio = maps[part, row, column]
-            free = 1.0 - maps[labels, row, column]
+            free = 1.0 if ratio > CLEAR else 1.0 - maps[labels, row, column]
             values[0] += weight * ratio
             values[1] += weight
             values[2] += weight * free
