@@ -21,6 +21,8 @@ class PlanningSettings:
     The workspace holds the tool's tip. Its height above the table and the tilt of the tool's z axis are held
     (on_limit: clamp) or refused (refuse) where the task gives limits. Deviations bound what smoothing may change.
     free_axis: the tool's own axis through its tip about which the task leaves it free to turn, or None.
+    tool_acceleration: what a hand is expected to do; sweeping demonstrations have 0.09 m/s^2 and 0.6 rad/s^2 (rms, per
+    axis). free_speed: share of the arm's speed and acceleration limits used where the tool is above the table.
     """
 
     workspace_lower_m: Array
@@ -35,8 +37,8 @@ class PlanningSettings:
     bridged_frames: int = 2
     tool_speed_limit_m_s: float = 1.5
     tool_turn_limit_rad_s: float = 8.0
-    tool_acceleration_m_s2: float = 0.3
-    tool_acceleration_rad_s2: float = 2.0
+    tool_acceleration_m_s2: float = 0.15
+    tool_acceleration_rad_s2: float = 0.7
     deviation_limit_m: float = 0.010
     deviation_limit_rad: float = 0.12
     free_speed: float = 0.8
