@@ -93,9 +93,7 @@ class ExecutorNode(ManagedStageNode):
         }
 
     def _may_start(self) -> str:
-        if not self.active:
-            return "the executor is not active"
-        return "emergency stop" if self._stop_pressed else ""
+        return "emergency stop" if self._stop_pressed else self.may_start()
 
     def _take_stop(self, message: Bool) -> None:
         with self._controller.changed:
@@ -113,6 +111,7 @@ class ExecutorNode(ManagedStageNode):
 
     def _work(self, goal: Goal) -> ExecuteTrajectory.Result:
         goal.so_far = {"waypoint": -1, "moved": False}
+        self.wait_until_active(goal)
         track = self._read(goal)
         made = self._plan(goal, track)
         if self.value("approve"):

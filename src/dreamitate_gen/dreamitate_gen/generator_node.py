@@ -2,6 +2,7 @@
 
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class GeneratorNode(ManagedStageNode):
 
     def __init__(self) -> None:
         super().__init__(INTERFACE)
+        if self.value("generator") == "svd":
+            import_module("dreamitate_gen.svd")  # before any thread runs: scipy stumbles over a half imported torch
         self._task = load_task(self.value("task"))
         self._generator: Generator | None = None
         self._frames = FrameTree()
@@ -54,7 +57,7 @@ class GeneratorNode(ManagedStageNode):
             "generate_video",
             self._dream,
             GenerateVideo.Result.MODEL_FAILED,
-            lambda: "" if self.active else "the generator is not active",
+            self.may_start,
         )
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -108,6 +111,7 @@ class GeneratorNode(ManagedStageNode):
                 GenerateVideo.Result.INVALID_GOAL,
                 f"This generator was started for the task {self._task.name!r}; the goal is for {task!r}.",
             )
+        self.wait_until_active(goal)
         pair = self._find_pair(goal)
         rig = self._find_rig(pair)
         photo_1, photo_2 = (read_image(image) for image in pair.images)

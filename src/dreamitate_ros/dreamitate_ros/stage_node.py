@@ -38,6 +38,7 @@ READY_FD = "DREAMITATE_READY_FD"
 """Environment variable: the file descriptor on which a node tells who started it that it is ready, or why it is not."""
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
+_BEGIN_LIMIT_S = 300.0
 _SILENCE_S = 0.3
 _ORPHANED = "who started this node has gone"
 _DEFECT = "a callback failed:"
@@ -165,19 +166,34 @@ class ManagedStageNode(_Frame, LifecycleNode):
     def __init__(self, interface: NodeInterface) -> None:
         LifecycleNode.__init__(self, interface.name)
         self.set_up(interface)
+        self._begun = threading.Condition()
+        self._begins: bool = self.value("autostart")
 
     @property
     def active(self) -> bool:
-        """Whether goals are taken."""
+        """Whether goals are carried out."""
         return bool(self._state_machine.current_state[1] == "active")
+
+    def may_start(self) -> str:
+        """Return why no goal is taken, empty where one is; a goal that comes while the node begins has to wait."""
+        return "" if self.active or self._begins else f"{self.get_name()} is not active"
+
+    def wait_until_active(self, goal: "Goal") -> None:
+        """Have a goal wait for the node's beginning. Raises DreamitateError where it is not active then."""
+        if not self.active:
+            goal.progress(f"{self.get_name()} begins", 0.0)
+            goal.wait(self._begun, lambda: not self._begins, _BEGIN_LIMIT_S)
+        if not self.active:
+            raise DreamitateError(f"{self.get_name()} is not active.")
 
     def begin(self) -> None:
         """Configure and activate at once where the parameter `autostart` says so."""
-        if not self.value("autostart"):
-            return
-        for step in (self.trigger_configure, self.trigger_activate):
+        for step in (self.trigger_configure, self.trigger_activate) if self._begins else ():
             if step() != TransitionCallbackReturn.SUCCESS:
                 raise DreamitateError(self.last_error or "The node could not be configured.")
+        with self._begun:
+            self._begins = False
+            self._begun.notify_all()
 
 
 class Goal:
