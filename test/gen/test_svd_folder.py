@@ -32,10 +32,10 @@ def svd_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         layers_per_block=1,
         cross_attention_dim=32,
         num_attention_heads=2,
-    ).save_pretrained(folder / "unet")
+    ).save_pretrained(folder / "unet")  # type: ignore[attr-defined]
     AutoencoderKLTemporalDecoder(
         down_block_types=("DownEncoderBlock2D",), block_out_channels=(32,), layers_per_block=1, latent_channels=4
-    ).save_pretrained(folder / "vae")
+    ).save_pretrained(folder / "vae")  # type: ignore[attr-defined]
     vision = CLIPVisionConfig(
         hidden_size=32,
         projection_dim=32,

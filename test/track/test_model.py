@@ -8,7 +8,7 @@ from dreamitate_track.model import make_model, simplified
 
 
 def tool_of(mesh: trimesh.Trimesh) -> Tool:
-    return Tool("thing", mesh, None, np.eye(4), np.zeros(3), {})  # type: ignore[arg-type]
+    return Tool("thing", mesh, None, np.eye(4), np.zeros(3), {})
 
 
 def test_body_frame_is_in_the_middle_of_the_mesh() -> None:

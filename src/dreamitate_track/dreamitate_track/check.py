@@ -26,7 +26,8 @@ def check_clip(clip: Clip) -> None:
     for number, camera in enumerate(clip.rig.cameras, start=1):
         if not np.isfinite(camera.K).all() or camera.K[0, 0] <= 0 or camera.K[1, 1] <= 0:
             raise DreamitateError(
-                f"The intrinsics of camera {number} must be finite with positive focal lengths; K is {camera.K.tolist()}."
+                f"The intrinsics of camera {number} must be finite with positive focal lengths;"
+                f" K is {camera.K.tolist()}."
             )
         if not np.isfinite(camera.distortion).all():
             raise DreamitateError(f"The distortion of camera {number} holds numbers that are not finite.")
@@ -40,7 +41,8 @@ def check_clip(clip: Clip) -> None:
     baseline = float(np.linalg.norm(one - two))
     if not NEAREST_M <= baseline <= FARTHEST_M:
         raise DreamitateError(
-            f"The cameras are {baseline:.3g} m apart; {NEAREST_M} to {FARTHEST_M} m is allowed. Are the extrinsics in metres?"
+            f"The cameras are {baseline:.3g} m apart; {NEAREST_M} to {FARTHEST_M} m is allowed."
+            " Are the extrinsics in metres?"
         )
     for number, background in ((1, clip.background_1), (2, clip.background_2)):
         if background.shape != (video.height, video.width, 3):

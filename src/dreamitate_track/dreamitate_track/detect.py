@@ -93,9 +93,7 @@ class Eyes:
 
     def climbed(self, pose: Array, maps: Maps) -> Hypothesis:
         """Return the best pose near a pose by pattern search on the score of one frame's maps."""
-        pose = climb(
-            self.body, self.buffers, pose, self.reference_to_cameras, self.intrinsics, maps, CLIMB_STEPS, 4
-        )
+        pose = climb(self.body, self.buffers, pose, self.reference_to_cameras, self.intrinsics, maps, CLIMB_STEPS, 4)
         return Hypothesis(pose, float(self.values(pose, maps)[:, 0].sum()))
 
     def searched(self, place: Place, rotations: Array, maps: Maps) -> list[Hypothesis]:
@@ -208,15 +206,15 @@ def _ray(pixel: Array, view: int, eyes: Eyes) -> tuple[Array, Array]:
 
 def _closest(one: tuple[Array, Array], two: tuple[Array, Array]) -> tuple[float, float]:
     """Return how far along each ray the two come closest."""
-    between, cosine = two[0] - one[0], one[1] @ two[1]
+    between, cosine = two[0] - one[0], float(one[1] @ two[1])
     bottom = max(1e-9, 1 - cosine**2)
-    along_one = (between @ one[1] - cosine * (between @ two[1])) / bottom
-    return along_one, along_one * cosine - between @ two[1]
+    along_one = (float(between @ one[1]) - cosine * float(between @ two[1])) / bottom
+    return along_one, along_one * cosine - float(between @ two[1])
 
 
 def _triangulated(pixels: Array, eyes: Eyes) -> tuple[Array | None, float]:
     """Return the point (3,) between the rays of pixels (2, 2) and their gap in metres; no point behind a camera."""
-    one, two = (_ray(pixels[view], view, eyes) for view in range(2))
+    one, two = _ray(pixels[0], 0, eyes), _ray(pixels[1], 1, eyes)
     s, t = _closest(one, two)
     if s < 0.1 or t < 0.1:
         return None, np.inf

@@ -45,9 +45,11 @@ class Prior:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted path. poses: (12, 4, 4) body to reference; nuisance: (2, 3) shift and growth of each view's pictures, pixels
-    at 768 wide;
-    covariance: (12, 6, 6) of the twist in the body frame; weight: (12, 2) sum of the contour lines' weights."""
+    """A fitted path.
+
+    poses: (12, 4, 4) body to reference; nuisance: (2, 3) shift and growth of each view's pictures, pixels at 768 wide;
+    covariance: (12, 6, 6) of the twist in the body frame; weight: (12, 2) sum of the contour lines' weights.
+    """
 
     poses: Array
     nuisance: Array
@@ -67,7 +69,7 @@ def fit(
     seen: NDArray[np.bool_],
     progress: Progress,
 ) -> Fit:
-    """Return the path after Gauss-Newton on maps (12, 2, L + 1, h, w); frames with seen (12,) false follow the prior."""
+    """Return the path after Gauss-Newton on maps (12, 2, L + 1, h, w); frames whose seen is false follow the prior."""
     poses, nuisance = start.poses.copy(), start.nuisance.copy()
     px = maps.shape[-1] / 768.0
     frames = len(poses)

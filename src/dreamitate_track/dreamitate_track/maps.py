@@ -18,7 +18,8 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
     maps = np.zeros((frames, 2, len(palette.parts) + 1, height, width), np.float32)
     for step in range(frames):
         for view in range(2):
-            window = (0, height, 0, width) if windows is None else windows[step, view]
+            whole = (0, height, 0, width)
+            first_row, last_row, first_column, last_column = whole if windows is None else windows[step, view]
             fill_maps(
                 level.images[step, view],
                 level.bare[view],
@@ -27,7 +28,10 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
                 palette.skin,
                 palette.scene,
                 palette.trust,
-                *(int(edge) for edge in window),
+                int(first_row),
+                int(last_row),
+                int(first_column),
+                int(last_column),
                 maps[step, view],
             )
     return maps

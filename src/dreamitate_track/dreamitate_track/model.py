@@ -1,10 +1,12 @@
 """What the tracker knows of a tool: a light triangle mesh whose faces are labelled by colour."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
+from trimesh.visual import TextureVisuals
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.tool import Tool
@@ -93,7 +95,7 @@ def simplified(model: Model, cell_m: float, few: int = 500) -> Model:
 def _label_faces(mesh: trimesh.Trimesh) -> tuple[NDArray[np.int8], Array]:
     """Return (F,) labels and (L, 3) RGB: the colours that cover most of the surface, each face to its nearest."""
     none = np.zeros(len(mesh.faces), np.int8), np.zeros((0, 3))
-    visual = mesh.visual.to_color() if hasattr(mesh.visual, "to_color") else mesh.visual
+    visual: Any = mesh.visual.to_color() if isinstance(mesh.visual, TextureVisuals) else mesh.visual
     if getattr(visual, "kind", None) not in ("vertex", "face"):
         return none
     face_colour = np.asarray(visual.face_colors, float)[:, :3]

@@ -26,7 +26,7 @@ FINE = 4
 
 
 def draw_overlay(clip: Clip, tracks: dict[str, ToolTrajectory]) -> StereoVideo:
-    """Return the clip's video with each tool's contour in its status colour, its axes (x red, y green, z blue) and name."""
+    """Return the clip's video with each tool's contour in its status colour, name and axes (x red, y green, z blue)."""
     views = [clip.video.view_1.copy(), clip.video.view_2.copy()]
     tools = {tool.name: tool for tool in clip.tools}
     for name, trajectory in tracks.items():
@@ -46,7 +46,7 @@ def _draw_contour(image: Images, camera: Camera, triangles: Array, pose: Array, 
     pixels, depth = camera.project(triangles @ pose[:3, :3].T + pose[:3, 3])
     if depth.min() < 0.05:
         return
-    height, width = image.shape[:2]
+    width = image.shape[1]
     low = np.clip(np.floor(pixels.min(axis=(0, 1))) - 2, -width, 2 * width)
     high = np.clip(np.ceil(pixels.max(axis=(0, 1))) + 2, -width, 2 * width)
     size = ((high - low) * FINE).astype(int)

@@ -172,7 +172,7 @@ def refine_pose(
         for k in range(3):
             A[k, k] += 1.0 / 0.05**2
             A[3 + k, 3 + k] += 1.0 / 0.3**2
-        twist = np.linalg.solve(A, b)
+        twist = np.asarray(np.linalg.solve(A, b), np.float64)
         angle = np.sqrt(twist[3] ** 2 + twist[4] ** 2 + twist[5] ** 2)
         if angle > 0.35:
             twist *= 0.35 / angle

@@ -26,8 +26,11 @@ MARGIN = 0.12
 
 @dataclass(frozen=True)
 class Quality:
-    """agreement: (12,) 0..1 how much of the visible tool looks like the tool; explained: (12,) 0..1 how much of what
-    looks like the tool nearby is covered by it; visible: (12,) share of the tool that both views show; pixels: (12,)."""
+    """How well the pictures bear a path out.
+
+    agreement: (12,) 0..1 how much of the visible tool looks like the tool; explained: (12,) 0..1 how much of what
+    looks like the tool nearby is covered by it; visible: (12,) share of the tool that both views show; pixels: (12,).
+    """
 
     agreement: Array
     explained: Array

@@ -154,7 +154,7 @@ def _refit(
 
 
 def _windows(eyes: Eyes, poses: Array, level: Level, margin_px: int) -> NDArray[np.int64]:
-    """Return (12, 2, 4) first and last row, first and last column around the tool at poses (12, 4, 4), with a margin."""
+    """Return (12, 2, 4) first and last row, first and last column around the tool at poses (12, 4, 4) and a margin."""
     height, width = level.images.shape[2:4]
     boxes = np.zeros((len(poses), 2, 4), np.int64)
     for step, pose in enumerate(poses):

@@ -1,4 +1,4 @@
-"""Test clips with truth: a tool swept by a hand over a cluttered table, rendered by MuJoCo and then spoilt as dreams are.
+"""Test clips with truth: a tool swept by a hand over a cluttered table, rendered by MuJoCo, then spoilt as dreams are.
 
 MuJoCo is imported when a clip is made; tracking does not need it.
 """
@@ -48,7 +48,7 @@ class Spoil:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a test clip shows. any_yaw: the arm may hide the tool; hand_m: the hand's radius; clutter: things on the table."""
+    """What a test clip shows. any_yaw: the arm may hide the tool; hand_m: hand's radius; clutter: things there."""
 
     width: int = 768
     height: int = 448
@@ -98,7 +98,7 @@ def table_rig(width: int, height: int) -> StereoRig:
 
 
 def block_tool(rng: np.random.Generator) -> Tool:
-    """Return a tool of our own: a chamfered block with a coloured strip and a slanted handle, of random size and hue."""
+    """Return a tool of our own: a chamfered block, a coloured strip, a slanted handle, random in size and hue."""
     length, depth, height = rng.uniform(0.09, 0.15), rng.uniform(0.03, 0.05), rng.uniform(0.025, 0.04)
     hue = rng.uniform(0.3, 0.95)
     strip_hue = (hue + rng.uniform(0.25, 0.4)) % 1.0
@@ -117,7 +117,7 @@ def block_tool(rng: np.random.Generator) -> Tool:
         mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=np.tile([*colour, 255], (len(mesh.vertices), 1)))
         parts.append(mesh)
     mesh = trimesh.util.concatenate(parts)
-    return Tool("block", mesh, None, np.eye(4), np.zeros(3), {"grip": [0.02, -0.14 * np.sin(lean), height + 0.13]})  # type: ignore[arg-type]
+    return Tool("block", mesh, None, np.eye(4), np.zeros(3), {"grip": [0.02, -0.14 * np.sin(lean), height + 0.13]})
 
 
 def _rgb(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
@@ -223,10 +223,10 @@ class _Stage:
             mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL  # type: ignore[attr-defined]
             mesh.smoothnormal = False
             body.add_geom(
-                type=mujoco.mjtGeom.mjGEOM_MESH,
+                type=mujoco.mjtGeom.mjGEOM_MESH,  # type: ignore[attr-defined]
                 meshname=f"tool_{n}",
                 rgba=[*colour / 255, 1],
-                mass=0.01,  # type: ignore[attr-defined]
+                mass=0.01,
             )
 
     def pictures(self, transform_tool_to_table: Array | None, with_tool: bool) -> Images:
@@ -273,5 +273,5 @@ def _spoilt(rng: np.random.Generator, images: Images, spoil: Spoil, view: int) -
                 picture = cv2.GaussianBlur(picture, (0, 0), spoil.blur_px)
         picture = picture + rng.normal(0, spoil.noise if step else 1.0, picture.shape)
         encoded = cv2.imencode(".jpg", np.clip(picture, 0, 255).astype(np.uint8), [1, spoil.jpeg if step else 95])[1]
-        spoilt[step] = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+        spoilt[step] = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
     return spoilt
