@@ -23,6 +23,7 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_ros.interface import Value
 
 from .graph import NodeStart, find_program
+from .shared_memory import remove_left_segments
 
 READY_FD = "DREAMITATE_READY_FD"
 INTERRUPTED, NODE_LOST, NOT_READY = 130, 3, 4
@@ -80,11 +81,13 @@ class Supervisor:
         self._selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 64))
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
+            remove_left_segments()  # of earlier runs that were killed; they would fill the memory
             for node in self._nodes:
                 self._start(node, log_level)
             return self._watch(time.monotonic() + ready_limit_s)
         finally:
             self._stop_all()
+            remove_left_segments()
             self._selector.close()
             signal.set_wakeup_fd(wake_before)
             for number, handler in before.items():
