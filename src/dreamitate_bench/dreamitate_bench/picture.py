@@ -30,13 +30,14 @@ def make_picture(folder: Path, out: Path) -> None:
 
     Raises DreamitateError where the folder lacks something, as that of a failed rollout does.
     """
-    for name in ("photo_1.png", "dream.mp4", "plan.npz", "tracked.mp4", "path_3d.png", "execution.mp4"):
+    for name in ("photo_1.png", "photo_2.png", "dream.mp4", "plan.npz", "tracked.mp4", "path_3d.png", "execution.mp4"):
         if not (folder / name).is_file():
             raise DreamitateError(f"{folder} has no {name}: the picture needs a rollout that was carried through.")
     generator = read_json(folder / "verdict.json").get("settings", {}).get("generator", "")
     dream, tracked, execution = (read_mp4(folder / f"{name}.mp4") for name in ("dream", "tracked", "execution"))
+    photos = np.hstack([read_image(folder / f"photo_{number}.png") for number in (1, 2)])
     panels = [
-        ("Look", "two photos of the bare table", _stacked([dream[0]])),
+        ("Look", "two photos of the bare table", _stacked([photos])),
         ("Dream", DREAMER.get(generator, "a video shows how"), _stacked(dream[list(DREAMED)])),
         ("Track", "where is the tool?", _stacked([tracked[DREAMED[-1]]])),
         ("Plan", "joints within limits, nothing hit", _trimmed(read_image(folder / "path_3d.png"))),
