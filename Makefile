@@ -25,7 +25,7 @@ lint: setup  ## style (ruff) and types (mypy)
 	@.venv/bin/mypy src scripts test
 
 test: lint  ## lint, then all tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
@@ -16,6 +15,7 @@ from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_exec.settings import planning_settings, transform_base_to_table
+from dreamitate_sim.gl import mujoco
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,8 @@ import copy
 import csv
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,17 @@ class Run:
         return True
 
 
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Count numbers next to zero as zero, much faster on a CPU, and stop doing so at the end: it holds for all code."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+@denormals_flushed()
 def train(
     task: Task,
     data: Path,
@@ -189,7 +201,6 @@ def train(
     """
     settings = settings or SmallSettings()
     torch.set_num_threads(settings.threads)
-    torch.set_flush_denormal(True)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     pack(data, progress)

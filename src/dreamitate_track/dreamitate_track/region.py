@@ -83,10 +83,11 @@ def _first_palette(name: str, model: Model, level: Level) -> tuple[Palette, Arra
     Raises DreamitateError where the tool has no colour but skin's.
     """
     palette = palette_of(model.colours, scene_histogram(level))
+    nearness = palette.nearness_to_skin()  # anybody's
     tone = skin_tone(level, palette)
     if tone is not None:
         palette = palette.with_skin_tone(tone)
-    nearness = palette.nearness_to_skin()
+        nearness = np.maximum(nearness, palette.nearness_to_skin())
     if nearness.min() > NEAR_SKIN:
         raise DreamitateError(
             f"All colours of tool {name!r} are those of skin (overlap {nearness.min():.2f}, allowed {NEAR_SKIN}):"
