@@ -39,7 +39,8 @@ READY_FD = "DREAMITATE_READY_FD"
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
 _BEGIN_LIMIT_S = 300.0
-_SILENCE_S = 0.3
+_DEATH_S = 0.3
+"""The signal comes with the death of the starter's first thread; the other threads take a moment."""
 _ORPHANED = "who started this node has gone"
 _DEFECT = "a callback failed:"
 _BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
@@ -355,6 +356,7 @@ class _Life:
         self.over = threading.Event()
         self.reason = ""
         self.node_lost = False
+        self._parent = os.getppid()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
         if READY_FD in os.environ:
@@ -366,9 +368,13 @@ class _Life:
         self.over.set()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        """End; but where who started this node was killed, its silence tells more than the signal that comes of it."""
-        wait_s = _SILENCE_S if READY_FD in os.environ else 0.0
-        threading.Timer(wait_s, self.end, [f"interrupted by {signal.Signals(number).name}"]).start()
+        """End; where who started this node was killed, that is the reason, not the signal that comes of it."""
+        wait_s = _DEATH_S if READY_FD in os.environ else 0.0
+        threading.Timer(wait_s, self._interrupt, [number]).start()
+
+    def _interrupt(self, number: int) -> None:
+        orphaned = os.getppid() != self._parent
+        self.end(_ORPHANED if orphaned else f"interrupted by {signal.Signals(number).name}")
 
     def _listen(self) -> None:
         word, _, reason = sys.stdin.readline().strip().partition(" ")

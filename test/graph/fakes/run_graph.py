@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dreamitate import cli, graph
 
-SPEED = 3.0
+SPEED = 2.0
 """Simulated seconds per second: a test need not wait for the arm."""
 JOINT_STATE_AGE_S = 5.0
 """A machine that runs tests may be very busy."""
