@@ -85,15 +85,21 @@ def test_small_moves_agree_with_the_exponential(twist: list[float]) -> None:
 @settings(max_examples=25, deadline=None)
 @given(
     st.tuples(*[st.floats(-0.02, 0.02)] * 3, *[st.floats(-0.15, 0.15)] * 3),
-    st.tuples(*[st.floats(-1.0, 1.0)] * 3),
+    st.tuples(*[st.floats(0.2, 1.0)] * 3),
+    st.tuples(*[st.sampled_from((-1.0, 1.0))] * 3),
 )
-def test_refining_comes_nearer_to_the_truth(offset: tuple[float, ...], turn: tuple[float, ...]) -> None:
+def test_refining_comes_nearer_to_the_truth(
+    offset: tuple[float, ...], amount: tuple[float, ...], sense: tuple[float, ...]
+) -> None:
+    """Not where a side lies along the rows: in pictures of hard pixels it does not show a move of less than one."""
+    turn = np.multiply(amount, sense)
     eyes = eyes_on(block((0.08, 0.05, 0.03)))
     truth = at(0.8, se3.exp([0, 0, 0, *turn])[:3, :3])
     start = truth @ se3.exp(offset)
     found = eyes.refined(start, maps_of(eyes, truth), 8).pose
     before = float(np.linalg.norm(start[:3, 3] - truth[:3, 3]))
-    assert np.linalg.norm(found[:3, 3] - truth[:3, 3]) < max(0.004, 0.6 * before)
+    pixel_m = 0.8 / INTRINSICS[0, 0]
+    assert np.linalg.norm(found[:3, 3] - truth[:3, 3]) < max(0.6 * pixel_m, 0.6 * before)
 
 
 @settings(max_examples=20, deadline=None)
