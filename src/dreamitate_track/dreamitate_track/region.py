@@ -12,6 +12,8 @@ from dreamitate_core.video import STEPS
 
 from .compiled import compile_first
 from .detect import Eyes, Hypothesis, distinct, places, spread_rotations
+from .guide import Guide
+from .hints import Hints
 from .joint import Fit, Prior, fit
 from .learn import learned, skin_tone
 from .maps import Maps, make_maps, scene_histogram
@@ -31,27 +33,32 @@ NEAR_SKIN = 0.75
 """Overlap of a tool's colours with skin's from which the two cannot be told apart."""
 
 
-def track_region(clip: Clip, progress: Progress) -> dict[str, ToolTrajectory]:
+def track_region(clip: Clip, progress: Progress, hints: Hints) -> dict[str, ToolTrajectory]:
     """Return each tool's trajectory. Raises DreamitateError for meshes that cannot be tracked."""
     models = {tool.name: make_model(tool) for tool in clip.tools}
     compile_first(progress)
     views = Views(clip)
-    return {name: _track_one(clip, views, name, model, progress) for name, model in models.items()}
+    tracks = {}
+    for name, model in models.items():
+        guide = Guide(hints.get(name), model.transform_body_to_tool, clip.video.width)
+        tracks[name] = _track_one(clip, views, name, model, guide, progress)
+    return tracks
 
 
-def _track_one(clip: Clip, views: Views, name: str, model: Model, progress: Progress) -> ToolTrajectory:
+def _track_one(clip: Clip, views: Views, name: str, model: Model, guide: Guide, progress: Progress) -> ToolTrajectory:
     coarse = views.level(COARSE_WIDTH)
     eyes = Eyes(simplified(model, COARSE_CELL_M), views.reference_to_cameras, coarse.intrinsics)
     palette, tone = _first_palette(name, model, coarse)
-    maps = make_maps(coarse, palette)
-    candidates = _search(eyes, maps, progress)
+    palette = guide.taught(palette, coarse)
+    maps = guide.confined(make_maps(coarse, palette))
+    candidates = guide.held(eyes, maps, [[]] * STEPS if guide.whole else _search(eyes, maps, progress))
     path = best_path(candidates)
     if max(path) < 0:
         return _nowhere(clip, name, model)
     poses, seen = filled(candidates, path)
     palette = _learned(views, model, palette, tone, poses, seen)
-    maps = make_maps(coarse, palette)
-    candidates = _again(eyes, maps, candidates, progress)
+    maps = guide.confined(make_maps(coarse, palette))
+    candidates = guide.held(eyes, maps, _again(eyes, maps, candidates, progress))
     path = best_path(candidates)
     if max(path) < 0:
         return _nowhere(clip, name, model)
@@ -63,7 +70,7 @@ def _track_one(clip: Clip, views: Views, name: str, model: Model, progress: Prog
         if width <= max(views.full_width, FINE_WIDTHS[0]):
             fitted = _refit(views, model, palette, width, fitted, seen, progress)
     quality = judge(eyes, maps, palette.trust, fitted.poses)
-    settled = margin(candidates, path) > MARGIN
+    settled = bool(guide.poses) or margin(candidates, path) > MARGIN
     tool_to_body = se3.inverse(model.transform_body_to_tool)
     twist_to_tool = se3.adjoint(model.transform_body_to_tool)
     return ToolTrajectory(

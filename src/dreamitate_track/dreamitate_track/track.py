@@ -8,20 +8,24 @@ from dreamitate_core.registry import Registry
 from dreamitate_core.trajectory import ToolTrajectory
 
 from .check import check_clip
+from .hints import Hints
 from .region import track_region
 
-Tracker = Callable[[Clip, Progress], dict[str, ToolTrajectory]]
+Tracker = Callable[[Clip, Progress, Hints], dict[str, ToolTrajectory]]
 
 trackers: Registry[Tracker] = Registry("tracker")
 trackers.register("region")(track_region)
 
 
-def track(clip: Clip, backend: str = "region", progress: Progress = quiet) -> dict[str, ToolTrajectory]:
+def track(
+    clip: Clip, backend: str = "region", progress: Progress = quiet, hints: Hints | None = None
+) -> dict[str, ToolTrajectory]:
     """Return each tool's trajectory at t = 1..12, in the frame "reference" (camera 1's optical frame).
 
+    hints: what a person or a detector knows of some tools; none are needed.
     A tool that is not there, or is lost, is said by the status of its frames; poses of such frames are guesses.
     Raises DreamitateError for an unknown backend and for clips, cameras or meshes that cannot be tracked.
     """
     tracker = trackers.get(backend)
     check_clip(clip)
-    return tracker(clip, progress)
+    return tracker(clip, progress, hints or {})
