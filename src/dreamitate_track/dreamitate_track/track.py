@@ -9,12 +9,15 @@ from dreamitate_core.trajectory import ToolTrajectory
 
 from .check import check_clip
 from .hints import Hints
+from .megapose import track_megapose, track_megapose_midpoint
 from .region import track_region
 
 Tracker = Callable[[Clip, Progress, Hints], dict[str, ToolTrajectory]]
 
 trackers: Registry[Tracker] = Registry("tracker")
 trackers.register("region")(track_region)
+trackers.register("megapose")(track_megapose)
+trackers.register("megapose_midpoint")(track_megapose_midpoint)
 
 
 def track(
