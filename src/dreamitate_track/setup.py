@@ -10,7 +10,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),
     ],
-    package_data={package: ["py.typed"]},
+    package_data={package: ["py.typed", "fix.html"]},
     install_requires=["numba", "numpy", "opencv-python-headless", "scipy", "trimesh"],
     zip_safe=False,
     maintainer="Dreamitate developers",

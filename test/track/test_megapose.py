@@ -3,7 +3,6 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +51,7 @@ def environment(small_clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> d
 
 
 @pytest.fixture
-def worker_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+def worker_environment(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return monkeypatch

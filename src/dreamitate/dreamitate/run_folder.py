@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -161,7 +162,9 @@ def read_motion(folder: Path, task: Task, robot: Robot) -> Motion:
 
 
 def side_by_side(video: StereoVideo, background_2: Images) -> list[Images]:
-    """Return 13 pictures (H, 2W, 3) of both views at t = 0..12; camera 2's first one is its photo."""
+    """Return 13 pictures (H, 2W, 3) of both views at t = 0..12; camera 2's first one is its photo, of any size."""
+    if background_2.shape != video.view_2.shape[1:]:
+        background_2 = np.asarray(cv2.resize(background_2, (video.width, video.height)), np.uint8)
     return [np.hstack(pair) for pair in zip(video.view_1, [background_2, *video.view_2], strict=True)]
 
 

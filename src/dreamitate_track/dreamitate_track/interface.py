@@ -12,7 +12,10 @@ INTERFACE = NodeInterface(
         Parameter("tracker", "region", "Which tracker looks for the tool.", choices=TRACKERS),
         Parameter("transform_wait_s", 5.0, "How long a goal waits for TF.", "s", (0.0, 60.0), read_only=False),
     ),
-    subscribes=(Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to camera 1's optical frame.", LATCHED),),
+    subscribes=(
+        Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to camera 1's optical frame.", LATCHED),
+        Topic("tool_hints", "std_msgs/msg/String", "JSON of hints for the next goal (see Hints); optional."),
+    ),
     publishes=(
         Topic("tool_track", "dreamitate_msgs/msg/ToolTrajectory", "The first tool's path, in `table`.", LATCHED),
         Topic("tool_trajectory", "geometry_msgs/msg/PoseArray", "Its poses alone, in `table`.", LATCHED),

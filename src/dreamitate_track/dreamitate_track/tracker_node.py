@@ -5,6 +5,7 @@ from dreamitate_msgs.action import TrackTool
 from dreamitate_msgs.msg import ToolTrajectory
 from geometry_msgs.msg import Pose, PoseArray
 from sensor_msgs.msg import Image
+from std_msgs.msg import String
 
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
@@ -15,6 +16,7 @@ from dreamitate_ros.player import Player
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
 from tf2_msgs.msg import TFMessage
 
+from .hints import ToolHints, parse_hints
 from .interface import INTERFACE
 from .overlay import draw_overlay
 from .track import track
@@ -31,7 +33,9 @@ class TrackerNode(StageNode):
         super().__init__(INTERFACE)
         self._frames = FrameTree()
         self._scores = ""
+        self._hints = ""
         self.subscribe(TFMessage, "/tf_static", self._frames.take)
+        self.subscribe(String, "tool_hints", self._take_hints)
         self._track = self.publisher(ToolTrajectory, "tool_track")
         self._poses = self.publisher(PoseArray, "tool_trajectory")
         views = [self.publisher(Image, f"tracked/view_{i}/image_raw") for i in (1, 2)]
@@ -46,8 +50,12 @@ class TrackerNode(StageNode):
 
     def _work(self, goal: Goal) -> TrackTool.Result:
         clip = self._read(goal)
+        hints = self._used_hints(clip)
         tracks = track(
-            clip, self.value("tracker"), progress=lambda stage, fraction: goal.progress(stage, _TRACKING * fraction)
+            clip,
+            self.value("tracker"),
+            lambda stage, fraction: goal.progress(stage, _TRACKING * fraction),
+            hints,
         )
         self._scores = ", ".join(
             f"{name} {path.score.min():.2f}..{path.score.max():.2f}" for name, path in tracks.items()
@@ -65,6 +73,17 @@ class TrackerNode(StageNode):
         self._track.publish(messages[0])
         self._poses.publish(PoseArray(header=messages[0].header, poses=messages[0].poses))
         return TrackTool.Result(trajectories=messages)
+
+    def _take_hints(self, message: String) -> None:
+        self._hints = message.data
+
+    def _used_hints(self, clip: Clip) -> dict[str, ToolHints]:
+        """Return the hints that came for this goal; the next one does not see them."""
+        text, self._hints = self._hints, ""
+        try:
+            return parse_hints(text, clip, "tool_hints") if text.strip() else {}
+        except DreamitateError as malformed:
+            raise StageError(TrackTool.Result.INVALID_GOAL, str(malformed)) from None
 
     def _read(self, goal: Goal) -> Clip:
         """Return the goal's clip, with the camera's place on the table from TF."""

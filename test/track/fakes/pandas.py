@@ -1,6 +1,6 @@
 """As much of pandas as MegaPose's callers need: a table of columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -10,7 +10,7 @@ class Column(list[Any]):
 
 
 class DataFrame:
-    def __init__(self, columns: dict[str, Sequence[Any]]) -> None:
+    def __init__(self, columns: Mapping[str, Sequence[Any]]) -> None:
         self.columns = {name: Column(values) for name, values in columns.items()}
         assert len({len(values) for values in self.columns.values()}) == 1
 
