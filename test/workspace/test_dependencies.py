@@ -36,6 +36,9 @@ ROSDEP_KEYS = {
 BUILDS_ON_IT = {("dreamitate", "dreamitate_bench")}
 """Imports in the opposite direction of the dependency, of what may be absent: the command runs benchmarks if there."""
 
+ELSEWHERE = "worker"
+"""Folders of this name run in an environment of the user's, with what is there."""
+
 ONLY_WITH_ROS = {"launch", "launch_ros"}
 """There are no wheels of these; what uses them is tested where ROS is installed."""
 
@@ -43,7 +46,7 @@ ONLY_WITH_ROS = {"launch", "launch_ros"}
 def imported(files: list[Path]) -> set[str]:
     """Return the top-level names of all modules that the files import, Python's own left out."""
     names = set()
-    for file in files:
+    for file in (file for file in files if ELSEWHERE not in file.parts):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names |= {alias.name.partition(".")[0] for alias in node.names}
