@@ -11,25 +11,36 @@ from dreamitate_core.errors import DreamitateError
 
 Array = NDArray[np.float64]
 
+REST_RAD_S = 0.05
+"""A joint that moves faster is not at rest; slower is what encoders at rest report."""
+
 
 class ArmState:
     """The newest joint states of one arm, in the order of `joint_names`; other joints' states are passed over."""
 
-    def __init__(self, joint_names: Sequence[str]) -> None:
+    def __init__(self, joint_names: Sequence[str], changed: threading.Condition) -> None:
+        """changed: notified of whatever comes."""
         self._names = list(joint_names)
         self._position: Array | None = None
+        self._velocity = np.zeros(len(self._names))
         self._came_s = -1.0
         self._missing: list[str] = []
-        self.changed = threading.Condition()
+        self.changed = changed
 
-    def take(self, names: Sequence[str], position: Sequence[float]) -> None:
-        """Note a joint state message: rad, in the order of its own names."""
+    def take(self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float] = ()) -> None:
+        """Note a joint state message: rad and rad/s, in the order of its own names; no velocity: from the positions."""
         by_name = dict(zip(names, position, strict=False))
+        speeds = dict(zip(names, velocity, strict=False))
         with self.changed:
             self._missing = [name for name in self._names if name not in by_name]
             if not self._missing:
+                now_s, before = time.monotonic(), self._position
                 self._position = np.array([by_name[name] for name in self._names], float)
-                self._came_s = time.monotonic()
+                if all(name in speeds for name in self._names):
+                    self._velocity = np.array([speeds[name] for name in self._names], float)
+                elif before is not None and now_s > self._came_s:
+                    self._velocity = (self._position - before) / (now_s - self._came_s)
+                self._came_s = now_s
             self.changed.notify_all()
 
     def age_s(self) -> float | None:
@@ -53,8 +64,28 @@ class ArmState:
             raise DreamitateError(f"The joint states hold numbers that are not finite: {self._position.tolist()}.")
         return self._position
 
+    @property
+    def velocity(self) -> Array:
+        """How fast the joints move as far as is known: (dof,) rad/s."""
+        return np.where(np.isfinite(self._velocity), self._velocity, 0.0)
+
+    def rests(self, max_age_s: float) -> bool:
+        """Whether the arm is known to stand still."""
+        age_s = self.age_s()
+        return age_s is not None and age_s <= max_age_s and bool(np.abs(self.velocity).max() <= REST_RAD_S)
+
+    def check_rest(self) -> None:
+        """Raise DreamitateError that names the joint that moves."""
+        worst = int(np.abs(self.velocity).argmax())
+        speed = float(np.abs(self.velocity[worst]))
+        if speed > REST_RAD_S:
+            raise DreamitateError(
+                f"The arm moves: {self._names[worst]} at {speed:.3f} rad/s. A motion starts from rest; wait, or "
+                "find out who else commands the arm."
+            )
+
     def check_start(self, start: Array, tolerance_rad: float, max_age_s: float) -> None:
-        """Raise DreamitateError that names the joint where the arm is not where a motion starts."""
+        """Raise DreamitateError that names the joint where the arm is not at rest where a motion starts."""
         off = np.abs(self.position(max_age_s) - start)
         worst = int(off.argmax())
         if off[worst] > tolerance_rad:
@@ -62,3 +93,4 @@ class ArmState:
                 f"The arm is not where the plan starts: {self._names[worst]} is off by {off[worst]:.4f} rad, "
                 f"allowed are {tolerance_rad:g} rad. Plan again from where it is."
             )
+        self.check_rest()

@@ -1,6 +1,7 @@
-"""The client of the arm's controller: sends one trajectory, watches it, and stops it."""
+"""The client of an arm's controller: sends trajectories, hears how they go, and cancels them."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.action import ActionClient
@@ -8,89 +9,109 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 
 from control_msgs.action import FollowJointTrajectory
 from control_msgs.msg import JointTolerance
-from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_ros.messages import fill_trajectory
 
+Result = FollowJointTrajectory.Result
 CODES = {
-    value: name
-    for name, value in (
-        (name, getattr(FollowJointTrajectory.Result, name))
-        for name in (
-            "INVALID_GOAL",
-            "INVALID_JOINTS",
-            "OLD_HEADER_TIMESTAMP",
-            "PATH_TOLERANCE_VIOLATED",
-            "GOAL_TOLERANCE_VIOLATED",
-        )
+    getattr(Result, name): name
+    for name in (
+        "INVALID_GOAL",
+        "INVALID_JOINTS",
+        "OLD_HEADER_TIMESTAMP",
+        "PATH_TOLERANCE_VIOLATED",
+        "GOAL_TOLERANCE_VIOLATED",
     )
 }
 
 
-class Controller:
-    """One controller's follow_joint_trajectory action. `changed` is notified of whatever comes from it."""
+class Order:
+    """One trajectory that was sent. `changed` is notified of whatever becomes of it."""
 
-    def __init__(self, node: Any, name: str) -> None:
-        self.name = f"{name}/follow_joint_trajectory"
-        self.changed = threading.Condition()
+    def __init__(self, name: str, changed: threading.Condition) -> None:
         self.answered = False
-        self.finished = False
+        self.ended = False
         self.largest_error_rad = 0.0
+        self._name, self._changed = name, changed
         self._handle: Any = None
         self._response: Any = None
-        self._client: Any = ActionClient(node, FollowJointTrajectory, self.name, callback_group=node.free)
-
-    def wait_for(self, limit_s: float) -> bool:
-        """Return whether the controller is there, within the limit."""
-        return bool(self._client.wait_for_server(limit_s))
-
-    def send(self, plan: Plan, path_tolerance_rad: float) -> None:
-        """Send the trajectory; `answered`, then `finished` tell of it."""
-        self.answered, self.finished, self._handle, self._response = False, False, None, None
-        self.largest_error_rad = 0.0
-        goal = FollowJointTrajectory.Goal()
-        fill_trajectory(goal.trajectory, plan, JointTrajectoryPoint)
-        goal.path_tolerance = [JointTolerance(name=name, position=path_tolerance_rad) for name in plan.joint_names]
-        goal.goal_tolerance = goal.path_tolerance
-        self._client.send_goal_async(goal, feedback_callback=self._feedback).add_done_callback(self._answer)
 
     @property
     def accepted(self) -> bool:
         """Whether the controller took the trajectory."""
         return self._handle is not None and bool(self._handle.accepted)
 
-    def stop(self, limit_s: float) -> bool:
-        """Ask for a stop and wait for the end; return whether it came within the limit."""
-        with self.changed:
-            self.changed.wait_for(lambda: self.answered, limit_s)
-            if not self.accepted:
-                return self.answered
-            self._handle.cancel_goal_async()
-            return bool(self.changed.wait_for(lambda: self.finished, limit_s))
+    @property
+    def runs(self) -> bool:
+        """Whether the controller follows it."""
+        return self.accepted and not self.ended
 
-    def check(self) -> None:
-        """Raise DreamitateError with the controller's code and words where the motion did not go well."""
+    @property
+    def problem(self) -> str:
+        """What went wrong, in the controller's code and words; empty where all is well so far."""
+        if self._response is None:
+            return ""
         result = self._response.result
-        if result.error_code != FollowJointTrajectory.Result.SUCCESSFUL:
+        if result.error_code != Result.SUCCESSFUL:
             name = CODES.get(result.error_code, "unknown")
-            raise DreamitateError(f"{self.name} ended with {name} ({result.error_code}): {result.error_string}")
+            return f"{self._name} ended with {name} ({result.error_code}): {result.error_string}"
+        succeeded = self._response.status == 4  # action_msgs/GoalStatus.STATUS_SUCCEEDED
+        return "" if succeeded else f"{self._name} ended with the status {self._response.status} and no error code."
 
-    def _answer(self, future: Any) -> None:
-        with self.changed:
+    def cancel(self) -> None:
+        """Ask the controller to stop following it."""
+        if self.runs:
+            self._handle.cancel_goal_async()
+
+    def take_answer(self, future: Any) -> None:
+        """Note whether the controller takes it."""
+        with self._changed:
             self._handle = future.result()
             self.answered = True
             if self._handle.accepted:
-                self._handle.get_result_async().add_done_callback(self._finish)
-            self.changed.notify_all()
+                self._handle.get_result_async().add_done_callback(self._take_result)
+            self._changed.notify_all()
 
-    def _finish(self, future: Any) -> None:
-        with self.changed:
-            self._response = future.result()
-            self.finished = True
-            self.changed.notify_all()
-
-    def _feedback(self, message: Any) -> None:
+    def take_feedback(self, message: Any) -> None:
+        """Note how far the arm is from where the controller wants it."""
         errors = [abs(value) for value in message.feedback.error.positions]
-        with self.changed:
+        with self._changed:
             self.largest_error_rad = max([self.largest_error_rad, *errors])
-            self.changed.notify_all()
+
+    def _take_result(self, future: Any) -> None:
+        with self._changed:
+            self._response = future.result()
+            self.ended = True
+            self._changed.notify_all()
+
+
+class Controller:
+    """One controller's follow_joint_trajectory action. A new trajectory takes the place of the one that runs."""
+
+    def __init__(self, node: Any, name: str, changed: threading.Condition) -> None:
+        self.name = f"{name}/follow_joint_trajectory"
+        self._changed = changed
+        self._client: Any = ActionClient(node, FollowJointTrajectory, self.name, callback_group=node.free)
+
+    def wait_for(self, limit_s: float) -> bool:
+        """Return whether the controller is there, within the limit."""
+        return bool(self._client.wait_for_server(limit_s))
+
+    def send(
+        self, plan: Plan, joint_names: Sequence[str], tolerance_rad: float, lead_s: float = 0.0, start_ns: int = 0
+    ) -> Order:
+        """Send a plan's joints under the controller's names for them.
+
+        lead_s: how long after the trajectory's start its first point is met; start_ns: when it starts, 0: at once.
+        tolerance_rad: how far a joint may lag; 0: as the controller is configured.
+        """
+        goal = FollowJointTrajectory.Goal()
+        fill_trajectory(goal.trajectory, plan, JointTrajectoryPoint, lead_s, start_ns)
+        goal.trajectory.joint_names = list(joint_names)
+        if tolerance_rad:
+            goal.path_tolerance = [JointTolerance(name=name, position=tolerance_rad) for name in joint_names]
+            goal.goal_tolerance = goal.path_tolerance
+        order = Order(self.name, self._changed)
+        sent = self._client.send_goal_async(goal, feedback_callback=order.take_feedback)
+        sent.add_done_callback(order.take_answer)
+        return order

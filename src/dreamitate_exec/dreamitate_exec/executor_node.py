@@ -1,43 +1,40 @@
 """The executor node: from a tracked tool path to a motion of the arm, checked before and watched while it moves."""
 
 import threading
-import time
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
 from dreamitate_msgs.action import ExecuteTrajectory
 from dreamitate_msgs.msg import Plan as PlanMessage
 from geometry_msgs.msg import Pose
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Header
 from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.plan import Plan
+from dreamitate_core.progress import Progress
 from dreamitate_core.robot import load_robot
-from dreamitate_core.task import load_task
-from dreamitate_core.tool import load_tool
+from dreamitate_core.task import Task, load_task
+from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.trajectory import ToolTrajectory
-from dreamitate_ros.messages import fill_plan, read_track
+from dreamitate_ros.messages import fill_plan, read_track, set_header
 from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
 
-from .arm import ArmState
-from .controller_node import Controller
 from .interface import INTERFACE
-from .markers_node import plan_markers
-from .monitor import Monitor
+from .markers_node import fresh, plan_markers
+from .mover_node import Arm, Mover
 from .plan import plan
+from .plan_check import PlanCheck
+from .preview import preview
 from .refusal import PlanRefused, Reason
 
 Result = ExecuteTrajectory.Result
 
 _PLANNED, _APPROVED = 0.3, 0.4
 """The fractions of a goal that are done when the plan is made, and when the motion starts."""
-_STOP_LIMIT_S = 3.0
-_WATCH_PERIOD_S = 0.05
 _CODES = {
     Result.INVALID_GOAL: (Reason.WRONG_FRAME,),
     Result.BAD_TRACK: (
@@ -60,21 +57,24 @@ class ExecutorNode(ManagedStageNode):
 
     def __init__(self) -> None:
         super().__init__(INTERFACE)
-        self._robot = load_robot(self.value("robot"))
-        self._arm = ArmState(self._robot.joint_names)
+        self._changed = threading.Condition()
         self._stop_pressed = False
         self._answer: bool | None = None
         self._asks = False
-        self._changed = threading.Condition()
-        self.subscribe(JointState, "joint_states", lambda state: self._arm.take(state.name, state.position))
+        self._robot = load_robot(self.value("robot"))
+        self._mover = Mover(self, self.arms(), self._changed)
+        self.subscribe(JointState, "joint_states", self._take_joints)
         self.subscribe(Bool, "emergency_stop", self._take_stop)
         self._plans = self.publisher(PlanMessage, "plan")
         self._markers = self.publisher(MarkerArray, "plan_markers")
         self.create_service(SetBool, "~/approve", self._take_answer, callback_group=self.free)
-        self._controller = Controller(self, self.value("controller"))
         self._action = StageAction(
-            self, ExecuteTrajectory, "execute_trajectory", self._work, Result.PLANNING_FAILED, self._may_start
+            self, ExecuteTrajectory, "execute_trajectory", self._work, Result.PLANNING_FAILED, self.may_start
         )
+
+    def arms(self) -> list[Arm]:
+        """Return the arms that the node moves."""
+        return [Arm(self, self._robot, "", self.value("controller"), self._changed)]
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm before anything else."""
@@ -82,23 +82,25 @@ class ExecutorNode(ManagedStageNode):
         return super().on_deactivate(state)
 
     def diagnosis(self) -> tuple[str, dict[str, object]]:
-        """Return what is known of the arm."""
-        age_s = self._arm.age_s()
+        """Return what is known of the arms."""
+        ages_s = [arm.state.age_s() for arm in self._mover.arms]
+        oldest_s = None if None in ages_s else max(age_s for age_s in ages_s if age_s is not None)
         warning = "emergency stop" if self._stop_pressed else ""
-        if not warning and (age_s is None or age_s > self.value("max_joint_state_age_s")):
+        if not warning and (oldest_s is None or oldest_s > self.value("max_joint_state_age_s")):
             warning = "no fresh joint states"
         return warning, {
-            "last joint state s ago": "never" if age_s is None else f"{age_s:.3f}",
-            "largest tracking error rad": f"{self._controller.largest_error_rad:.4f}",
+            "last joint state s ago": "never" if oldest_s is None else f"{oldest_s:.3f}",
+            "largest tracking error rad": f"{self._mover.largest_error_rad:.4f}",
         }
 
-    def _may_start(self) -> str:
-        return "emergency stop" if self._stop_pressed else self.may_start()
+    def _take_joints(self, message: JointState) -> None:
+        for arm in self._mover.arms:
+            arm.state.take(message.name, message.position, message.velocity)
 
     def _take_stop(self, message: Bool) -> None:
-        with self._controller.changed:
+        with self._changed:
             self._stop_pressed = message.data
-            self._controller.changed.notify_all()
+            self._changed.notify_all()
 
     def _take_answer(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         with self._changed:
@@ -112,55 +114,89 @@ class ExecutorNode(ManagedStageNode):
     def _work(self, goal: Goal) -> ExecuteTrajectory.Result:
         goal.so_far = {"waypoint": -1, "moved": False}
         self.wait_until_active(goal)
-        track = self._read(goal)
-        made = self._plan(goal, track)
+        self._check(goal)
+        tracks = self._read(goal)
+        plans = self._plan(goal, tracks)
         if self.value("approve"):
             self._wait_for_approval(goal)
-        self._move(goal, made)
+        self._move(goal, plans)
         return Result(**goal.so_far)
 
-    def _read(self, goal: Goal) -> ToolTrajectory:
-        """Return the path that the goal asks for."""
-        request = goal.request
+    def _read(self, goal: Goal) -> list[ToolTrajectory]:
+        """Return the paths that the goal asks for, one per arm."""
+        request, arms = goal.request, self._mover.arms
         if request.robot != self._robot.name:
             raise StageError(
                 Result.INVALID_GOAL,
                 f"This executor moves the robot {self._robot.name!r}; the goal is for {request.robot!r}.",
             )
-        if len(request.trajectories) != 1:
+        if len(request.trajectories) != len(arms):
             raise StageError(
-                Result.INVALID_GOAL, f"One arm takes one tool's path; the goal has {len(request.trajectories)}."
+                Result.INVALID_GOAL,
+                f"There must be one tool's path per arm: {len(arms)}; the goal has {len(request.trajectories)}.",
             )
         try:
-            return read_track(request.trajectories[0])
+            return [read_track(message) for message in request.trajectories]
         except DreamitateError as malformed:
             raise StageError(Result.INVALID_GOAL, str(malformed)) from None
 
-    def _plan(self, goal: Goal, track: ToolTrajectory) -> Plan:
-        """Plan from where the arm is, and show the plan."""
+    def _plan(self, goal: Goal, tracks: Sequence[ToolTrajectory]) -> list[Plan]:
+        """Plan from where the arms are, check what came of it, and show it, also where it is refused."""
         goal.progress("waiting for joint states", 0.0)
-        goal.wait(self._arm.changed, lambda: self._arm.age_s() is not None, self.value("controller_wait_s"))
-        start = self._position()
-        task, tool = load_task(goal.request.task), load_tool(track.tool)
+        arms = self._mover.arms
+        goal.wait(
+            self._changed, lambda: all(arm.state.age_s() is not None for arm in arms), self.value("controller_wait_s")
+        )
+        self._mover.check_rest()
+        task, tools = load_task(goal.request.task), [load_tool(track.tool) for track in tracks]
+
+        def progress(stage: str, fraction: float) -> None:
+            self._check(goal)
+            goal.progress(f"planning: {stage}", _PLANNED * fraction)
+
         try:
-            made = plan(
-                track,
-                task,
-                self._robot,
-                tool,
-                start,
-                self.value("planner"),
-                progress=lambda stage, fraction: goal.progress(f"planning: {stage}", _PLANNED * fraction),
-            )
+            plans = self.make_plans(goal, task, tools, tracks, progress)
+            for arm, tool, made in zip(arms, tools, plans, strict=True):
+                PlanCheck(task, arm.robot, tool).check(made)
         except PlanRefused as refused:
             goal.so_far["waypoint"] = -1 if refused.waypoint is None else refused.waypoint
+            self._show(task, tools, tracks, [None] * len(tracks), refused.waypoint)
             raise StageError(CODE_OF_REASON.get(refused.reason, Result.PLANNING_FAILED), str(refused)) from None
-        stamp = self.now_ns()
-        message = fill_plan(PlanMessage(), made, self._robot.name, tool.name, stamp, Pose, JointTrajectoryPoint)
-        goal.so_far["plans"] = [message]
-        self._plans.publish(message)
-        self._markers.publish(plan_markers(made, track, message.header))
-        return made
+        goal.so_far["plans"] = self._show(task, tools, tracks, plans)
+        return plans
+
+    def make_plans(
+        self, goal: Goal, task: Task, tools: Sequence[Tool], tracks: Sequence[ToolTrajectory], progress: Progress
+    ) -> list[Plan]:
+        """Return one plan per arm, from where it is."""
+        arms, starts = self._mover.arms, self._mover.positions()
+        (arm,), (tool,), (track,), (start,) = arms, tools, tracks, starts
+        return [plan(track, task, arm.robot, tool, start, self.value("planner"), progress)]
+
+    def _show(
+        self,
+        task: Task,
+        tools: Sequence[Tool],
+        tracks: Sequence[ToolTrajectory],
+        plans: Sequence[Plan | None],
+        refused: int | None = None,
+    ) -> list[PlanMessage]:
+        """Publish plans, or what there was to plan; return the plans' messages."""
+        stamp, shown, markers = self.now_ns(), [], []
+        header = Header()
+        set_header(header, "table", stamp)
+        for number, (arm, tool, track, made) in enumerate(zip(self._mover.arms, tools, tracks, plans, strict=True)):
+            if track.frame == "table":
+                seen = preview(track, made, task, arm.robot, tool, refused)
+                markers += plan_markers(seen, tool, header, number)
+            if made is not None:
+                message = PlanMessage()
+                fill_plan(message, made, arm.robot.name, tool.name, stamp, Pose, JointTrajectoryPoint)
+                message.trajectory.joint_names = arm.joint_names
+                self._plans.publish(message)
+                shown.append(message)
+        self._markers.publish(fresh(markers, header))
+        return shown
 
     def _wait_for_approval(self, goal: Goal) -> None:
         limit_s = self.value("approval_limit_s")
@@ -168,62 +204,36 @@ class ExecutorNode(ManagedStageNode):
         with self._changed:
             self._answer, self._asks = None, True
         try:
-            answered = goal.wait(self._changed, lambda: self._answer is not None, limit_s)
+            answered = goal.wait(self._changed, lambda: self._answer is not None or self._stop_pressed, limit_s)
         finally:
             self._asks = False
+        self._check(goal)
         if not answered:
             raise StageError(Result.NOT_APPROVED, f"Nobody approved the plan within {limit_s:g} s.")
         if not self._answer:
             raise StageError(Result.NOT_APPROVED, "The plan was refused by a person.")
 
-    def _move(self, goal: Goal, made: Plan) -> None:
-        """Send the plan and watch it to its end. Whatever goes wrong, the arm is stopped before this returns."""
+    def _move(self, goal: Goal, plans: Sequence[Plan]) -> None:
+        """Send the plans and watch them to their end. Whatever goes wrong, the arms are stopped before this returns."""
         goal.progress("waiting for the controller", _APPROVED)
-        if not self._controller.wait_for(self.value("controller_wait_s")):
-            raise StageError(
-                Result.NO_CONTROLLER, f"There is no action {self._controller.name}. Does the arm's controller run?"
-            )
+        self._mover.wait_for_controllers(self.value("controller_wait_s"))
         self._check(goal)
-        try:
-            self._arm.check_start(
-                made.position[0], self.value("start_tolerance_rad"), self.value("max_joint_state_age_s")
-            )
-        except DreamitateError as moved:
-            raise StageError(Result.START_STATE_MOVED, str(moved)) from None
+        self._mover.check_start(plans)
         goal.so_far["moved"] = True
-        self._controller.send(made, self.value("path_tolerance_rad"))
+        left = 1.0 - _APPROVED
         try:
-            self._watch(goal, made)
+            self._mover.start(plans)
+            self._mover.watch(
+                lambda: self._check(goal), lambda share: goal.progress("moving", _APPROVED + left * share)
+            )
         except BaseException as reason:
-            stopped = self._controller.stop(_STOP_LIMIT_S)
-            self.get_logger().warning(f"the arm {'was stopped' if stopped else 'DID NOT CONFIRM ITS STOP'}: {reason}")
-            raise
-
-    def _watch(self, goal: Goal, made: Plan) -> None:
-        controller, monitor = self._controller, Monitor(made)
-        tolerance_rad = self.value("path_tolerance_rad")
-        looked_s = time.monotonic()
-        with controller.changed:
-            while not controller.finished:
-                self._check(goal)
-                now_s = time.monotonic()
-                off_rad = monitor.deviation_rad(self._position(), now_s - looked_s)
-                looked_s = now_s
-                if off_rad > tolerance_rad:
-                    raise StageError(
-                        Result.OFF_PATH,
-                        f"The arm is {off_rad:.3f} rad off its path at {monitor.time_s:.2f} s of the plan; "
-                        f"allowed are {tolerance_rad:g} rad.",
-                    )
-                if controller.answered and not controller.accepted:
-                    raise StageError(Result.REJECTED_BY_CONTROLLER, f"{controller.name} rejected the trajectory.")
-                share = monitor.time_s / max(made.duration_s, 1e-3)
-                goal.progress("moving", _APPROVED + (1.0 - _APPROVED) * share)
-                controller.changed.wait(_WATCH_PERIOD_S)
-        try:
-            controller.check()
-        except DreamitateError as aborted:
-            raise StageError(Result.ABORTED_BY_CONTROLLER, str(aborted)) from None
+            off_path = isinstance(reason, StageError) and reason.code == Result.OFF_PATH
+            if self._mover.stop(along=not off_path):
+                self.get_logger().warning(f"the arm was stopped: {reason}")
+                raise
+            unsure = f"{reason} THE ARM DID NOT CONFIRM ITS STOP."
+            self.get_logger().fatal(unsure)
+            raise StageError(getattr(reason, "code", _code_of(reason)), unsure) from reason
 
     def _check(self, goal: Goal) -> None:
         """Raise for whatever must stop the arm, or keep it from starting."""
@@ -231,13 +241,10 @@ class ExecutorNode(ManagedStageNode):
             raise Cancelled(goal.asked_to_stop)
         if self._stop_pressed:
             raise StageError(Result.EMERGENCY_STOP, "Emergency stop.")
-        self._position()
 
-    def _position(self) -> Any:
-        try:
-            return np.array(self._arm.position(self.value("max_joint_state_age_s")))
-        except DreamitateError as unknown:
-            raise StageError(Result.NO_JOINT_STATES, str(unknown)) from None
+
+def _code_of(reason: BaseException) -> int:
+    return int(Result.CANCELLED if isinstance(reason, Cancelled) else Result.UNEXPECTED)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ INTERFACE = NodeInterface(
         Parameter("max_joint_state_age_s", 0.5, "Older joint states stop the arm.", "s", (0.02, 5.0), read_only=False),
         Parameter("start_tolerance_rad", 0.02, "How far the arm may be from the plan's start.", "rad", (0.001, 0.5)),
         Parameter("path_tolerance_rad", 0.15, "How far a joint may lag on its way.", "rad", (0.005, 1.0)),
+        Parameter("stall_limit_s", 5.0, "How long the arm may stand still on its way.", "s", (0.5, 60.0)),
         Parameter("controller_wait_s", 10.0, "How long to wait for the controller.", "s", (0.1, 120.0)),
         Parameter("autostart", True, "Configure and activate at start, with no lifecycle manager."),
     ),
@@ -26,7 +27,12 @@ INTERFACE = NodeInterface(
     ),
     publishes=(
         Topic("plan", "dreamitate_msgs/msg/Plan", "The planned motion, before the arm moves.", LATCHED),
-        Topic("plan_markers", "visualization_msgs/msg/MarkerArray", "The planned path of the tool.", LATCHED),
+        Topic(
+            "plan_markers",
+            "visualization_msgs/msg/MarkerArray",
+            "Path, axes, height, reach, quality.",
+            LATCHED,
+        ),
     ),
     services=(Served("~/approve", "std_srvs/srv/SetBool", "True: carry out the plan that waits. False: refuse it."),),
     actions=(Served("execute_trajectory", "dreamitate_msgs/action/ExecuteTrajectory", "Plan and move once."),),

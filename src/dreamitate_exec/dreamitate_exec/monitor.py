@@ -11,6 +11,8 @@ AHEAD_S = 0.5
 """How far ahead of the last match the arm is looked for; it may lag or pause, as speed-scaling controllers do."""
 AHEAD_PER_S = 3.0
 """How much further for each second of silence."""
+_EQUAL_RAD = 1e-6
+"""Samples as near as this to the arm are all the same to it: where the plan pauses, the last of them counts."""
 
 
 class Monitor:
@@ -31,13 +33,21 @@ class Monitor:
         elapsed_s: since the last call; after a long silence the arm is looked for further ahead.
         """
         ahead_s = AHEAD_S + AHEAD_PER_S * elapsed_s
-        last = int(np.searchsorted(self._plan.time_s, self.time_s + ahead_s, side="right"))
-        start = self._plan.position[self._index : last]
+        off = self._distances(position, self._index, self.time_s + ahead_s)
+        self._index += int(np.flatnonzero(off <= off.min() + _EQUAL_RAD)[-1])
+        return float(off.min())
+
+    def behind_rad(self, position: ArrayLike, time_s: float, late_s: float) -> float:
+        """Return how far a position (dof,) is from where the plan is at a time, or was at most `late_s` before it."""
+        first = int(np.searchsorted(self._plan.time_s, time_s - late_s))
+        return float(self._distances(position, min(first, len(self._plan.time_s) - 1), time_s).min())
+
+    def _distances(self, position: ArrayLike, first: int, until_s: float) -> Array:
+        """Return the largest joint's distance (N,) from the path after each sample, from the first one up to a time."""
+        last = max(int(np.searchsorted(self._plan.time_s, until_s, side="right")), first + 1)
+        start = self._plan.position[first:last]
         way = np.diff(np.concatenate([start, start[-1:]]), axis=0)
         offset = np.asarray(position, float) - start
         length = np.einsum("ij,ij->i", way, way)
         share = np.clip(np.einsum("ij,ij->i", offset, way) / np.where(length > 0, length, 1.0), 0.0, 1.0)
-        off = np.abs(offset - share[:, None] * way).max(axis=1)
-        nearest = int(np.argmin(off))
-        self._index += nearest
-        return float(off[nearest])
+        return np.asarray(np.abs(offset - share[:, None] * way).max(axis=1))

@@ -30,12 +30,16 @@ class _Failed(Exception):  # noqa: N818 - carries a code out of the motion
 
 
 class ArmServer:
-    """One goal at a time on the table's arm; `table` gives the simulation, its lock and word of its steps."""
+    """The newest goal moves the table's arm: it takes the place of one that runs, as with ROS's own controllers.
+
+    `table` gives the simulation, its lock and word of its steps.
+    """
 
     def __init__(self, node: Any, controller: str, table: Any) -> None:
         self._node, self._table = node, table
         self.idle = threading.Event()
         self.idle.set()
+        self._newest: Any = None
         self._server = ActionServer(
             node,
             FollowJointTrajectory,
@@ -48,10 +52,8 @@ class ArmServer:
 
     def _admit(self, _: Any) -> GoalResponse:
         with self._table.stepped:
-            if not self.idle.is_set() or self._node.stopping.is_set():
-                self._node.get_logger().warning(
-                    "trajectory rejected: the arm is busy, or the simulator is about to end"
-                )
+            if self._node.stopping.is_set():
+                self._node.get_logger().warning("trajectory rejected: the simulator is about to end")
                 return GoalResponse.REJECT
             self.idle.clear()
             return GoalResponse.ACCEPT
@@ -59,9 +61,15 @@ class ArmServer:
     def _execute(self, handle: Any) -> Any:
         try:
             path = self._check(handle.request)
+            with self._table.stepped:
+                self._newest = handle
             self._follow(handle, path)
+        except _Replaced:
+            handle.abort()
+            return Result(error_code=Result.INVALID_GOAL, error_string="A new trajectory took its place.")
         except _Failed as failed:
-            self._table.stop(_STOP_LIMIT_S)
+            if self._newest is handle:
+                self._table.stop(_STOP_LIMIT_S)
             if handle.is_cancel_requested:
                 self._node.get_logger().info("the arm was stopped on request")
                 handle.canceled()
@@ -74,14 +82,17 @@ class ArmServer:
             handle.succeed()
             return Result(error_code=Result.SUCCESSFUL)
         finally:
-            self.idle.set()
+            with self._table.stepped:
+                self._newest = None if self._newest is handle else self._newest
+                if self._newest is None:
+                    self.idle.set()
 
     def _check(self, request: Any) -> Path:
         if stamp_ns(request.trajectory.header):
             raise _Failed(Result.OLD_HEADER_TIMESTAMP, "Trajectories start at once: their stamp must be zero.")
         try:
             names, time_s, position, velocity = read_trajectory(request.trajectory)
-            return check_path(self._table.robot, names, time_s, position, velocity, self._table.joint_position())
+            return check_path(self._table.robot, names, time_s, position, velocity, *self._table.joint_state())
         except WrongJoints as wrong:
             raise _Failed(Result.INVALID_JOINTS, str(wrong)) from None
         except DreamitateError as wrong:
@@ -99,6 +110,8 @@ class ArmServer:
         with self._table.stepped:
             while True:
                 self._table.stepped.wait(_STEP_LIMIT_S)
+                if self._newest is not handle:
+                    raise _Replaced
                 following = self._table.following()
                 if handle.is_cancel_requested:
                     raise _Failed(Result.SUCCESSFUL, "cancelled")
@@ -120,11 +133,15 @@ class ArmServer:
     def _feedback(self, error: Array) -> FollowJointTrajectory.Feedback:
         feedback = FollowJointTrajectory.Feedback(joint_names=self._table.robot.joint_names)
         feedback.header.stamp = self._node.get_clock().now().to_msg()
-        actual = self._table.joint_position()
+        actual, _ = self._table.joint_state()
         feedback.actual.positions = actual.tolist()
         feedback.desired.positions = (actual + error).tolist()
         feedback.error.positions = np.asarray(error).tolist()
         return feedback
+
+
+class _Replaced(Exception):  # noqa: N818 - carries the end of a goal out of its motion
+    """Another trajectory moves the arm now."""
 
 
 def _tolerances(given: Any, names: list[str]) -> Array:

@@ -113,10 +113,10 @@ class LiveTable:
         with self.stepped:
             return self._live.following
 
-    def joint_position(self) -> Array:
-        """Return (dof,) rad."""
+    def joint_state(self) -> tuple[Array, Array]:
+        """Return where the joints are and how fast they move: (dof,) rad, (dof,) rad/s."""
         with self.stepped:
-            return np.array(self._live.joint_position)
+            return np.array(self._live.joint_position), np.array(self._live.joint_velocity)
 
     def time_s(self) -> float:
         """Return the simulated time since the scene was set up."""

@@ -29,9 +29,18 @@ class Path:
 
 
 def check_path(
-    robot: Robot, names: Sequence[str], time_s: Array, position: Array, velocity: Array, start: Array
+    robot: Robot,
+    names: Sequence[str],
+    time_s: Array,
+    position: Array,
+    velocity: Array,
+    start: Array,
+    start_velocity: Array,
 ) -> Path:
     """Return the path in the arm's order; missing velocities (NaN) come from the positions.
+
+    start, start_velocity: (dof,) where the arm is; a first point in the future is reached from there, as with ROS's
+    own controllers.
 
     Raises WrongJoints, or DreamitateError for everything else that is wrong; both name the joint or the point.
     """
@@ -39,10 +48,13 @@ def check_path(
         raise WrongJoints(
             f"The joints are {', '.join(robot.joint_names)}; the trajectory has {', '.join(names) or 'none'}."
         )
-    if len(time_s) < 2:
-        raise DreamitateError(f"A trajectory needs at least 2 points; this one has {len(time_s)}.")
     order = [list(names).index(name) for name in robot.joint_names]
     position, velocity = position[:, order], velocity[:, order]
+    if len(time_s) and time_s[0] > 0:
+        time_s, position = np.append(0.0, time_s), np.vstack([start, position])
+        velocity = np.vstack([start_velocity, velocity])
+    if len(time_s) < 2:
+        raise DreamitateError(f"A trajectory needs at least 2 points; this one has {len(time_s)}.")
     if not np.isfinite(position).all() or not np.isfinite(time_s).all():
         raise DreamitateError("The trajectory holds numbers that are not finite.")
     if time_s[0] < 0 or (np.diff(time_s) <= 0).any():
