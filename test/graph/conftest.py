@@ -180,6 +180,12 @@ def _command_line(pid: int) -> str:
 
 
 @pytest.fixture(scope="session")
+def lines() -> type[Lines]:
+    """What reads a process's output line by line."""
+    return Lines
+
+
+@pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demonstration of the scene SEED."""
     from dreamitate_sim.demonstrator import demonstrate

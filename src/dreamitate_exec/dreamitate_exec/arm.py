@@ -24,6 +24,7 @@ class ArmState:
         self._position: Array | None = None
         self._velocity = np.zeros(len(self._names))
         self._came_s = -1.0
+        self.count = 0
         self._missing: list[str] = []
         self.changed = changed
 
@@ -41,6 +42,7 @@ class ArmState:
                 elif before is not None and now_s > self._came_s:
                     self._velocity = (self._position - before) / (now_s - self._came_s)
                 self._came_s = now_s
+                self.count += 1
             self.changed.notify_all()
 
     def age_s(self) -> float | None:

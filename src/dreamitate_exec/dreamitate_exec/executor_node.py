@@ -237,10 +237,10 @@ class ExecutorNode(ManagedStageNode):
 
     def _check(self, goal: Goal) -> None:
         """Raise for whatever must stop the arm, or keep it from starting."""
-        if goal.asked_to_stop:
-            raise Cancelled(goal.asked_to_stop)
         if self._stop_pressed:
             raise StageError(Result.EMERGENCY_STOP, "Emergency stop.")
+        if goal.asked_to_stop:
+            raise Cancelled(goal.asked_to_stop)
 
 
 def _code_of(reason: BaseException) -> int:

@@ -27,6 +27,8 @@ START_LEAD_S = 0.25
 """How far ahead the common start of two arms is set: both orders have to reach their controllers before."""
 OUT_OF_STEP_S = 0.25
 """How far two arms may be apart on their way, in the plan's time, as far as joint states tell."""
+ARRIVAL_S = 1.0
+"""How much later than the controller's word the joint states may tell that an arm has arrived."""
 STOP_LIMIT_S = 2.0
 """How much longer than planned a stop may take before the controllers are told to cancel everything."""
 _WATCH_PERIOD_S = 0.02
@@ -66,6 +68,17 @@ class Arm:
         return off_rad
 
     @property
+    def heard_s(self) -> float:
+        """When the last joint states came, by the monotonic clock."""
+        return time.monotonic() - (self.state.age_s() or 0.0)
+
+    @property
+    def left_rad(self) -> Array:
+        """How far each joint (dof,) was from the plan's end when it was last heard of."""
+        assert self.plan is not None
+        return np.asarray(np.abs(self.state.position(np.inf) - self.plan.position[-1]))
+
+    @property
     def expected_s(self) -> float:
         """The plan's time where the arm is now, as far as can be told from where it was last seen."""
         assert self.monitor is not None
@@ -94,7 +107,8 @@ class Mover:
             raise StageError(Result.NO_JOINT_STATES, str(unknown)) from None
 
     def check_rest(self) -> None:
-        """Raise StageError where an arm moves already."""
+        """Raise StageError where an arm moves already, or nothing is known of it."""
+        self._listen()
         try:
             for arm in self.arms:
                 arm.state.check_rest()
@@ -103,8 +117,8 @@ class Mover:
 
     def check_start(self, plans: Sequence[Plan]) -> None:
         """Raise StageError where an arm is not at rest where its plan starts."""
-        self.positions()
         tolerance_rad, max_age_s = (self._node.value(name) for name in ("start_tolerance_rad", "max_joint_state_age_s"))
+        self._listen()
         try:
             for arm, plan in zip(self.arms, plans, strict=True):
                 arm.state.check_start(plan.position[0], tolerance_rad, max_age_s)
@@ -162,6 +176,16 @@ class Mover:
         """How far a joint was at most from where its controller wanted it, in the last motion."""
         return max((arm.order.largest_error_rad for arm in self.arms if arm.order), default=0.0)
 
+    def _listen(self) -> None:
+        """Wait for what the joint states say from now on. Raises StageError where they say nothing."""
+        before = [arm.state.count for arm in self.arms]
+        max_age_s = self._node.value("max_joint_state_age_s")
+        with self._changed:  # the next ones may have been on their way already; those after them are new
+            self._changed.wait_for(
+                lambda: all(arm.state.count >= n + 2 for arm, n in zip(self.arms, before, strict=True)), max_age_s
+            )
+        self.positions()
+
     @property
     def _tolerance_rad(self) -> float:
         return float(self._node.value("path_tolerance_rad"))
@@ -187,7 +211,7 @@ class Mover:
         if off_rad > tolerance_rad:
             text = f"The arm is {off_rad:.3f} rad off its path at {arm.monitor.time_s:.2f} s of the plan; "
             raise StageError(Result.OFF_PATH, f"{text}allowed are {tolerance_rad:g} rad.")
-        if arm.order.runs and now_s - max(arm.advanced_s for arm in self.arms) > stall_s:
+        if arm.order.runs and arm.heard_s - max(other.advanced_s for other in self.arms) > stall_s:
             text = f"The arm has not moved on for {stall_s:g} s, at {arm.monitor.time_s:.2f} s of the plan. "
             raise StageError(Result.OFF_PATH, f"{text}Is it paused, or in a protective stop?")
 
@@ -204,14 +228,13 @@ class Mover:
 
     def _check_arrival(self) -> None:
         """Raise StageError where a controller says that it is done and its arm is elsewhere."""
-        tolerance_rad = self._tolerance_rad
-        for arm, position in zip(self.arms, self.positions(), strict=True):
-            assert arm.plan is not None
-            off = np.abs(position - arm.plan.position[-1])
-            if off.max() > tolerance_rad:
-                name = arm.joint_names[int(off.argmax())]
-                text = f"{arm.controller.name} says that it is done, but {name} is {off.max():.3f} rad from its goal; "
-                raise StageError(Result.OFF_PATH, f"{text}allowed are {tolerance_rad:g} rad.")
+        self._changed.wait_for(lambda: all(arm.left_rad.max() <= self._tolerance_rad for arm in self.arms), ARRIVAL_S)
+        for arm in self.arms:
+            joint = int(arm.left_rad.argmax())
+            if arm.left_rad[joint] > self._tolerance_rad:
+                text = f"{arm.controller.name} says that it is done, but {arm.joint_names[joint]} is "
+                text += f"{arm.left_rad[joint]:.3f} rad from its goal; allowed are {self._tolerance_rad:g} rad."
+                raise StageError(Result.OFF_PATH, text)
 
     def _stops(self, moving: Sequence[Arm], along: bool) -> list[Plan]:
         if not moving:
