@@ -30,7 +30,7 @@ def test_a_goal_is_carried_out_and_a_second_one_is_rejected(standing_graph: Any)
     assert (result["status"], result["error_code"]) == (SUCCEEDED, 0), result["error_msg"]
     assert record["ended"] == "completed"
     assert json.loads(result["verdict_json"])["success"] == record["success"] == result["task_success"]
-    for name in ("dream", "track.npz", "plan.npz", "motion.npz", "execution.mp4", "index.html"):
+    for name in ("dream", "track.npz", "preview.png", "plan.npz", "motion.npz", "execution.mp4", "index.html"):
         assert (Path(result["folder"]) / name).exists(), name
 
 
@@ -90,6 +90,7 @@ def test_the_arm_moves_only_with_approval(standing_graph: Any) -> None:
     assert (result["status"], result["error_code"], record["failed_stage"]) == (ABORTED, NOT_APPROVED, "plan")
     assert "refused by a person" in record["reason"]
     assert len(standing_graph.events("arm")) == moved, "the arm moved"
+    assert (Path(result["folder"]) / "preview.png").exists()
     begin(standing_graph)
     standing_graph.wait_for("waits")
     standing_graph.command("approve")

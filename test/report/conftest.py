@@ -13,9 +13,12 @@ from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
 from dreamitate_core.clip import Clip
 from dreamitate_core.plan import Plan
+from dreamitate_core.robot import load_robot
+from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_core.video import StereoVideo
+from dreamitate_exec.preview import preview
 
 WIDTH, HEIGHT, FPS = 192, 112, 4.0
 SETTINGS = {"task": "sweeping", "seed": 1001, "robot": "ur5", "generator": "replay", "tracker": "region"}
@@ -76,7 +79,7 @@ def made_up_plan() -> Plan:
 FILES_FROM = {
     "dream": ("dream", "dream.mp4"),
     "track": ("track.npz", "tracked.mp4"),
-    "plan": ("plan.npz",),
+    "plan": ("plan.npz", "preview.png"),
     "execute": ("motion.npz", "execution.mp4"),
 }
 """What is missing where a rollout ended in a stage: that stage's files and all later ones'."""
@@ -91,6 +94,10 @@ def whole_rollout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.add_dream(clip)
     folder.add_tracks({"brush": made_up_track(clip)}, clip.video, clip.background_2)
     folder.add_plan(plan)
+    assert clip.rig.transform_reference_to_table is not None
+    track = made_up_track(clip).in_frame("table", clip.rig.transform_reference_to_table)
+    tool = load_tool("brush")
+    folder.add_preview(preview(track, plan, load_task("sweeping"), load_robot("ur5"), tool), "made up")
     folder.add_motion(plan.time_s, plan.position, plan.transform_tool_to_table)
     folder.add_execution(list(zip(clip.video.view_1[1:], clip.video.view_2, strict=True)), 8.0)
     return folder.path

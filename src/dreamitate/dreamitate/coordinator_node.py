@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +17,11 @@ from rclpy.action import ActionClient
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import Cancelled, DreamitateError
-from dreamitate_core.robot import load_robot
+from dreamitate_core.robot import Robot, load_robot
+from dreamitate_core.task import Task, load_task
+from dreamitate_core.tool import load_tool
+from dreamitate_core.trajectory import ToolTrajectory
+from dreamitate_exec.preview import preview
 from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
 
@@ -132,16 +136,28 @@ class CoordinatorNode(StageNode):
     def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
         request = ExecuteTrajectory.Goal(task=goal.request.task, robot=self._robot.name, trajectories=trajectories)
+        tracks = [read_track(message) for message in trajectories]
+        task = load_task(goal.request.task)
+
+        def preview_plan(message: Any) -> None:
+            self._keep(run, lambda: _keep_preview(run.folder, task, self._robot, tracks, message))
+
         self._recorder.start_motion()
+        self._recorder.on_plan = preview_plan
         try:
             self._execute.call(goal, request, run.tell_motion)
         except BaseException:
-            if self._execute.result:
-                run.name = "execute" if self._execute.result.moved else "plan"
+            result = self._execute.result
+            if result:
+                run.name = "execute" if result.moved else "plan"
+                if not result.plans:
+                    said, waypoint = result.error_msg, result.waypoint
+                    self._keep(run, lambda: _keep_refusal(run.folder, task, self._robot, tracks, said, waypoint))
             if not self._execute.ended and not self._arm.stop(_ARM_STOP_LIMIT_S):
                 self.get_logger().error("the arm's controller did not answer the request to stop")
             raise
         finally:
+            self._recorder.on_plan = lambda _: None
             views, fps = self._recorder.film.stop()
             time_s, position = self._recorder.motion(self._robot.joint_names)
             plan = self._recorder.plan()
@@ -237,6 +253,20 @@ def _keep_tracks(folder: RunFolder, clip: Clip, trajectories: list[Any]) -> None
     read = [read_track(message).in_frame("reference", transform_table_to_reference) for message in trajectories]
     tracks = {track.tool: track for track in read}
     folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+
+
+def _keep_preview(folder: RunFolder, task: Task, robot: Robot, tracks: Sequence[ToolTrajectory], message: Any) -> None:
+    number, track = next((n, track) for n, track in enumerate(tracks) if track.tool == message.tool)
+    plan, tool = read_plan(message), load_tool(message.tool)
+    title = f"{robot.name} with {tool.name}: {plan.duration_s:.2f} s. {' '.join(plan.notes)}"
+    folder.add_preview(preview(track, plan, task, robot, tool), title, number)
+
+
+def _keep_refusal(
+    folder: RunFolder, task: Task, robot: Robot, tracks: Sequence[ToolTrajectory], said: str, waypoint: int
+) -> None:
+    for number, track in enumerate(tracks):
+        folder.add_preview(preview(track, None, task, robot, load_tool(track.tool), waypoint), said, number)
 
 
 def _keep_motion(folder: RunFolder, plan: Any, time_s: Any, position: Any) -> None:

@@ -203,12 +203,14 @@ class _Episode:
 
     def _plan(self, track: ToolTrajectory, simulation: Any) -> Plan:
         from dreamitate_exec.plan import plan
+        from dreamitate_exec.preview import preview
 
         planned = plan(
             track, self.task, self.robot, self.tool, simulation.joint_position, self.planner, progress=self._say
         )
         if self.folder is not None:
             self.folder.add_plan(planned)
+            self.folder.add_preview(preview(track, planned, self.task, self.robot, self.tool), " ".join(planned.notes))
         return planned
 
     def _execute(self, simulation: Any, plan: Plan) -> Motion:

@@ -31,6 +31,8 @@ class Recorder:
         self._latched: dict[Topic, list[tuple[int, bytes]]] = {}
         self._joints: list[tuple[int, list[str], list[float]]] = []
         self._plan: bytes | None = None
+        self.on_plan: Callable[[Any], None] = lambda _: None
+        """Called with each plan's message as it comes."""
         self.film = Film()
         self.frames = FrameTree()
         for topic in topics:
@@ -94,6 +96,7 @@ class Recorder:
                 self._joints.append((stamp_ns(state.header), list(state.name), list(state.position)))
             if name == "plan":
                 self._plan = message
+                self.on_plan(deserialize_message(message, Plan))
             bag = self._bag
             if bag and (self.film.running or not is_image):
                 bag.write(full_name, topic.type, now_ns, message, latched=topic.qos == LATCHED)

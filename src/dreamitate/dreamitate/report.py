@@ -47,6 +47,7 @@ FILE_NOTES = {
     "strip.jpg": "all tracked frames in one picture",
     "plan.npz": "planned joint positions, speeds, accelerations, tool poses",
     "path_3d.png": "the tool's path over the table",
+    "preview.png": "what was about to be done, drawn before the arm moved",
     "joints.png": "the joints over time",
     "motion.npz": "joint positions and tool poses as the arm moved",
     "execution.mp4": "what both cameras saw meanwhile",
@@ -245,7 +246,9 @@ def _plots(folder: Path, plan: Plan | None, record: dict[str, Any]) -> str:
     left = _picture(path, "the tool's path", "plot") if path.is_file() else _missing("track", record)
     right = _picture(joints, "the joints", "plot") if joints.is_file() else _missing("plan", record)
     notes = "" if plan is None else "".join(f"<p>{html.escape(note)}</p>" for note in plan.notes)
-    return _card("Path of the tool", left) + _card("Joints", right + notes)
+    preview = folder / "preview.png"
+    first = _card("Before the arm moved", _picture(preview, "the preview", "plot")) if preview.is_file() else ""
+    return first + _card("Path of the tool", left) + _card("Joints", right + notes)
 
 
 def _timings(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """A rollout's folder under `runs/`: everything that was seen, dreamed, tracked, planned and done, as it comes.
 
 photo_1.png, photo_2.png   the scene before the dream          plan.npz        the planned joints
+preview.png                what was about to be done, before the arm moved
 dream/, dream.mp4          the dreamed clip; both views        motion.npz      the joints as they moved
 track.npz, tracked.mp4     where the tool is; drawn over it    execution.mp4   both cameras during the motion
 timings.json               seconds per stage                   verdict.json    how it ended, figures, all settings
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -31,6 +32,9 @@ from dreamitate_core.video import Images, StereoVideo, write_mp4
 
 from . import provenance
 from .motion import Motion
+
+if TYPE_CHECKING:  # it takes the arms' libraries along, which most that read a folder do without
+    from dreamitate_exec.preview import Preview
 
 STAGES = ("dream", "track", "plan", "execute")
 
@@ -101,6 +105,12 @@ class RunFolder:
     def add_plan(self, plan: Plan) -> None:
         """Keep the planned joint trajectory."""
         write_plan(self.path / "plan.npz", plan)
+
+    def add_preview(self, seen: "Preview", title: str, number: int = 0) -> None:
+        """Keep the picture of what is about to be done, or was refused; number: of the arm."""
+        from .preview_figure import draw_preview  # matplotlib: only when there is something to draw
+
+        draw_preview(self.path / ("preview.png" if number == 0 else f"preview_{number + 1}.png"), seen, title)
 
     def add_motion(
         self,
