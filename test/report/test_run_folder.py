@@ -97,7 +97,7 @@ def test_page_of_a_whole_rollout_is_self_contained(make_rollout: MakeRollout) ->
     for source, name in zip(videos, ("dream.mp4", "tracked.mp4", "execution.mp4"), strict=True):
         assert base64.b64decode(source.removeprefix("data:video/mp4;base64,")) == (folder / name).read_bytes()
     assert all(source.startswith("data:image/") for tag, source in page.sources if tag == "img")
-    assert len(page.sources) == 3 + 5  # videos; two photos, strip, path, joints
+    assert len(page.sources) == 3 + 6  # videos; two photos, strip, preview, path, joints
     assert page.links
     assert all((folder / link).exists() for link in page.links)
 
