@@ -1,0 +1,20 @@
+from setuptools import find_packages, setup
+
+package = "dreamitate_data"
+
+setup(
+    name=package,
+    version="0.1.0",
+    packages=find_packages(),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
+        (f"share/{package}", ["package.xml"]),
+    ],
+    package_data={package: ["py.typed"]},
+    install_requires=[],
+    zip_safe=False,
+    maintainer="Dreamitate developers",
+    maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",
+    description="From a table to a dataset: calibrate, record, cut clips, label, export.",
+    license="Apache-2.0",
+)
