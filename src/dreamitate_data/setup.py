@@ -11,7 +11,7 @@ setup(
         (f"share/{package}", ["package.xml"]),
     ],
     package_data={package: ["py.typed"]},
-    install_requires=[],
+    install_requires=["PyYAML", "dreamitate_core", "lz4", "rosbags", "zstandard"],
     zip_safe=False,
     maintainer="Dreamitate developers",
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",

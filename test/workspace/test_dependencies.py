@@ -17,6 +17,7 @@ ROSDEP_KEYS = {
     "av": "python3-av-pip",
     "cv2": "python3-opencv",
     "diffusers": "python3-diffusers-pip",
+    "lz4": "python3-lz4",
     "matplotlib": "python3-matplotlib",
     "mujoco": "python3-mujoco-pip",
     "numba": "python3-numba",
@@ -31,6 +32,7 @@ ROSDEP_KEYS = {
     "transformers": "python3-transformers-pip",
     "trimesh": "python3-trimesh-pip",
     "yaml": "python3-yaml",
+    "zstandard": "python3-zstandard",
 }
 """What an import is called in package.xml; ROS packages and our own are called what they are imported as."""
 BUILDS_ON_IT = {("dreamitate", "dreamitate_bench")}
