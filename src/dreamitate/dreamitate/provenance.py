@@ -3,10 +3,12 @@
 import hashlib
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from dreamitate_core.revision import git
+from dreamitate_core.revision import git_revision as git_revision
 
 PACKAGES = (
     *("dreamitate", "numpy", "scipy", "opencv-python-headless", "torch", "diffusers", "mujoco", "numba"),
@@ -25,21 +27,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def git_revision() -> str:
-    """Return the commit of the sources, with `-changed` where files differ from it; empty outside a repository."""
-    commit = _git("rev-parse", "HEAD").strip()
-    if not commit:
-        return ""
-    return commit + ("-changed" if _git("status", "--porcelain", "--untracked-files=no").strip() else "")
-
-
 def source_fingerprint() -> str:
     """Return a short hash of the committed and uncommitted state of `src/` and `config/`.
 
     Outside a repository it is that of the installed version.
     """
-    trees = _git("rev-parse", "HEAD:src", "HEAD:config")
-    text = trees + _git("diff", "HEAD", "--", "src", "config") if trees else versions()["dreamitate"]
+    trees = git("rev-parse", "HEAD:src", "HEAD:config")
+    text = trees + git("diff", "HEAD", "--", "src", "config") if trees else versions()["dreamitate"]
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -74,12 +68,3 @@ def _processor() -> str:
         return platform.processor()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
-
-
-def _git(*arguments: str) -> str:
-    """Return what git says of the repository this file is in, or nothing."""
-    try:
-        top = ["git", "-C", str(Path(__file__).resolve().parents[3])]
-        return subprocess.run([*top, *arguments], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
