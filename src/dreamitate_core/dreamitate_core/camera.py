@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import yaml
 from numpy.typing import ArrayLike, NDArray
 
 from . import se3
@@ -100,7 +101,7 @@ def crop_and_resize(image: Image, width: int, height: int) -> Image:
 def rig_from_json(data: dict[str, Any], source: str) -> StereoRig:
     """Return the rig of a `cameras.json`. Raises DreamitateError that names the source and the entry that is wrong."""
     try:
-        cameras = [_camera_from_json(data[name], f"{name} in {source}") for name in ("camera_1", "camera_2")]
+        cameras = [camera_from_json(data[name], f"{name} in {source}") for name in ("camera_1", "camera_2")]
     except KeyError as missing:
         raise DreamitateError(f"{source} lacks {missing}; see the clip folder in the README.") from None
     table = data.get("transform_reference_to_table")
@@ -126,14 +127,34 @@ def rig_to_json(rig: StereoRig) -> dict[str, Any]:
 
 
 def read_rig(path: Path) -> StereoRig:
-    """Return the rig in a `cameras.json` file. Raises DreamitateError where it is missing or wrong."""
+    """Return the rig in a `cameras.json` or a `calibration.yaml`.
+
+    Raises DreamitateError where it is missing or wrong, or where the calibration's residuals are over its limit.
+    """
+    return rig_from_json(read_rig_data(Path(path)), str(path))
+
+
+def read_rig_data(path: Path) -> dict[str, Any]:
+    """Return what stands in a rig's file, JSON or YAML. Raises DreamitateError as `read_rig` does."""
     try:
-        data = json.loads(Path(path).read_text())
+        text = path.read_text()
+        data = yaml.safe_load(text) if path.suffix in (".yaml", ".yml") else json.loads(text)
     except FileNotFoundError:
         raise DreamitateError(f"There is no camera file {path}.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise DreamitateError(f"{path} is not JSON: {error}.") from None
-    return rig_from_json(data, str(path))
+    except yaml.YAMLError as error:
+        raise DreamitateError(f"{path} is not YAML: {error}.") from None
+    if not isinstance(data, dict):
+        raise DreamitateError(f"{path} holds no cameras; see the clip folder in the README.")
+    limit_px = data.get("limit_px")
+    for view, residual_px in (data.get("residual_px") or {}).items():
+        if limit_px is not None and not residual_px <= limit_px:
+            raise DreamitateError(
+                f"The calibration {path} is too poor: {view} has a residual of {residual_px:g} px, at most "
+                f"{limit_px:g} are allowed. Calibrate anew."
+            )
+    return data
 
 
 def write_rig(path: Path, rig: StereoRig) -> None:
@@ -142,15 +163,22 @@ def write_rig(path: Path, rig: StereoRig) -> None:
 
 
 def load_rig(name: str) -> StereoRig:
-    """Return the rig `config/cameras/<name>.json`. Raises DreamitateError that lists the known ones."""
+    """Return the rig `config/cameras/<name>.json` or `.yaml`, or that of a file by its path.
+
+    Raises DreamitateError that lists the known ones.
+    """
     folder = config_dir() / "cameras"
-    path = folder / f"{name}.json"
-    if not path.is_file():
-        raise unknown("camera rig", name, (file.stem for file in folder.glob("*.json")))
-    return read_rig(path)
+    if name.endswith((".json", ".yaml", ".yml")):
+        return read_rig(Path(name))
+    for path in (folder / f"{name}.json", folder / f"{name}.yaml"):
+        if path.is_file():
+            return read_rig(path)
+    known = [file.stem for file in folder.glob("*") if file.suffix in (".json", ".yaml")]
+    raise unknown("camera rig", name, known)
 
 
-def _camera_from_json(data: dict[str, Any], source: str) -> Camera:
+def camera_from_json(data: dict[str, Any], source: str) -> Camera:
+    """Return the camera of one entry; without a transform, it is the reference. Raises DreamitateError."""
     K, distortion = np.array(data["K"], float), np.array(data.get("distortion") or [], float)
     if K.shape != (3, 3) or not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
         raise DreamitateError(
