@@ -11,10 +11,20 @@ setup(
         (f"share/{package}", ["package.xml"]),
     ],
     package_data={package: ["py.typed"]},
-    install_requires=["PyYAML", "dreamitate_core", "lz4", "rosbags", "zstandard"],
+    install_requires=[
+        *("PyYAML", "dreamitate_core", "lz4", "numpy", "opencv-python-headless", "rosbags", "scipy", "zstandard"),
+    ],
     zip_safe=False,
     maintainer="Dreamitate developers",
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",
     description="From a table to a dataset: calibrate, record, cut clips, label, export.",
     license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "calibration_node = dreamitate_data.calibration_node:main",
+            "capture_node = dreamitate_data.capture_node:main",
+            "record_session_node = dreamitate_data.record_session_node:main",
+            "recorder_node = dreamitate_data.recorder_node:main",
+        ]
+    },
 )

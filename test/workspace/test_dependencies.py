@@ -19,6 +19,7 @@ ROSDEP_KEYS = {
     "diffusers": "python3-diffusers-pip",
     "lz4": "python3-lz4",
     "matplotlib": "python3-matplotlib",
+    "mcap_ros2": "python3-mcap-ros2-support-pip",
     "mujoco": "python3-mujoco-pip",
     "numba": "python3-numba",
     "numpy": "python3-numpy",

@@ -14,6 +14,8 @@ COMMANDS = {
     "track": "A clip folder -> where the tool is in each frame.",
     "plan": "A tracked tool path -> a joint trajectory.",
     "demonstrate": "Render demonstrations with truth in the simulator.",
+    "calibrate": "Pictures of a board -> where cameras and arm are.",
+    "record": "Cameras and arm -> one bag per demonstration.",
     "train": "Train a generator on clips.",
     "bench": "Measure a stage or the whole task.",
     "doctor": "Say what is there, what is missing and what to do.",

@@ -25,6 +25,8 @@ LARGEST_SIGMA_M, LARGEST_SIGMA_DEG = 0.5e-3, 0.05
 _AGREE_RAD, _AGREE_M = np.radians(5.0), 0.05
 _BAD_TIMES, _BAD_PX = 3.0, 0.4
 """A shot is bad whose residual is so many times the middle one, and so large."""
+_BAD_CORNER_TIMES, _BAD_CORNER_PX = 5.0, 0.2
+"""The same of a single corner."""
 _MOST_BAD = 0.3
 
 
@@ -169,6 +171,7 @@ def _without_bad(
         fit = fit_rig(observations, cameras, boards, estimate, robust=True)
         worst, of_worst, middle = worst_shot(observations, fit.residuals)
         if of_worst < max(_BAD_TIMES * middle, _BAD_PX):
+            observations = _without_bad_corners(observations, fit.residuals)
             fit = fit_rig(observations, fit.cameras, fit.transform_board_to_reference, estimate, robust=False)
             return observations, fit, bad
         bad[names[worst]] = f"its residual is {of_worst:.2f} px, that of the middle picture {middle:.2f}"
@@ -176,6 +179,16 @@ def _without_bad(
         if len(bad) > _MOST_BAD * len(names):
             listed = "; ".join(f"{name}: {why}" for name, why in list(bad.items())[:3])
             raise CalibrationError(f"{len(bad)} of {len(names)} moments do not fit with the others: {listed}.")
+
+
+def _without_bad_corners(observations: Sequence[Observation], residuals: Sequence[Array]) -> list[Observation]:
+    """Return the observations without the few corners that were found far from where the others have them."""
+    sizes = [np.linalg.norm(residual, axis=1) for residual in residuals]
+    limit = max(_BAD_CORNER_TIMES * float(np.median(np.concatenate(sizes))), _BAD_CORNER_PX)
+    return [
+        replace(entry, points=entry.points[size <= limit], pixels=entry.pixels[size <= limit])
+        for entry, size in zip(observations, sizes, strict=True)
+    ]
 
 
 def worst_shot(observations: Sequence[Observation], residuals: Sequence[Array]) -> tuple[int, float, float]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from dreamitate_ros.interface import LATCHED, SENSOR, NodeInterface, Parameter, Served, Topic
 
+from .calibration import OLDEST_DAYS
 from .mcap_writer import COMPRESSIONS
 
 RECORDER = NodeInterface(
@@ -54,4 +55,41 @@ SESSION = replace(
         Parameter("notes_json", "", "More metadata: an object of texts."),
         Parameter("camera_wait_s", 10.0, "How long to wait for the cameras.", "s", (0.1, 600.0)),
     ),
+)
+
+_IMAGES = Topic("camera_{1,2}/color/image_raw", "sensor_msgs/msg/Image", "The board.", SENSOR)
+_INFOS = Topic("camera_{1,2}/color/camera_info", "sensor_msgs/msg/CameraInfo", "Intrinsics and resolution.", SENSOR)
+_SERIALS = (
+    Parameter("serial_1", "", "Serial number of camera 1, as its driver knows it; empty: not known."),
+    Parameter("serial_2", "", "The same of camera 2."),
+)
+
+CAPTURE = NodeInterface(
+    name="capture",
+    package="dreamitate_data",
+    description="Takes pictures of a board for a calibration: `dreamitate calibrate --live`.",
+    parameters=(
+        Parameter("out", "shots", "The folder; it must hold no pictures."),
+        Parameter("board", "9x6:40:30:5X5_100", "COLUMNSxROWS:SQUARE_MM:MARKER_MM:DICTIONARY."),
+        Parameter("count", 20, "How many moments.", "", (1, 1000)),
+        Parameter("pair_tolerance_s", 0.02, "How far the cameras' stamps may be apart.", "s", (0.0, 1.0)),
+        Parameter("camera_wait_s", 10.0, "How long to wait for a pair.", "s", (0.1, 600.0)),
+        *_SERIALS,
+    ),
+    subscribes=(_IMAGES, _INFOS, Topic("joint_states", "sensor_msgs/msg/JointState", "Where the arm is.")),
+)
+
+CALIBRATION = NodeInterface(
+    name="calibration",
+    package="dreamitate_data",
+    description="Publishes a calibration, once the cameras' own words agree with it.",
+    parameters=(
+        Parameter("file", "calibration.yaml", "What `dreamitate calibrate` wrote."),
+        Parameter("base_frame", "base_link", "The arm's base; empty: it is not published."),
+        Parameter("oldest_days", float(OLDEST_DAYS), "An older calibration is refused.", "days", (0.0, 10000.0)),
+        Parameter("camera_wait_s", 30.0, "How long to wait for both cameras.", "s", (0.1, 600.0)),
+        *_SERIALS,
+    ),
+    publishes=(Topic("/tf_static", "tf2_msgs/msg/TFMessage", "Cameras, and the arm's base.", LATCHED),),
+    subscribes=(_INFOS,),
 )
