@@ -28,7 +28,7 @@ setup(
         *shared_files("models"),
     ],
     package_data={package: ["py.typed", "page.css", "page.js"]},
-    install_requires=["av", "dreamitate_core", "matplotlib", "numpy", "opencv-python-headless", "rosbags", "tqdm"],
+    install_requires=["av", "dreamitate_core", "matplotlib", "numpy", "opencv-python-headless", "tqdm"],
     zip_safe=False,
     maintainer="Dreamitate developers",
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",

@@ -18,10 +18,10 @@ from rosbags.interfaces import QosDurability
 from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from dreamitate.interfaces import COORDINATOR
 from dreamitate_core.errors import DreamitateError
 from dreamitate_data.bag import Bag
 from dreamitate_data.bag_metadata import Offered
+from dreamitate_data.interface import RECORDER
 from dreamitate_data.message_types import learn_type
 from dreamitate_data.repair import Repair, repair_bag
 
@@ -81,7 +81,7 @@ def test_mcap_ros2_support_reads_it_back(bag_folder: Path) -> None:
     assert found[3].ros_msg.stamp.sec == 3
 
 
-@pytest.mark.parametrize("name", sorted({topic.type for topic in COORDINATOR.subscribes}))
+@pytest.mark.parametrize("name", sorted({topic.type for topic in RECORDER.subscribes}))
 def test_type_hash_is_ros_own(name: str) -> None:
     """Every type that a rollout records can be learned, and its hash is the one that ROS's build wrote beside it."""
     path = Path(sys.prefix) / "share" / f"{name}.json"

@@ -9,8 +9,10 @@ from dreamitate.interfaces import NODES
 from dreamitate_core.errors import DreamitateError
 
 
-def test_five_nodes_who_commands_the_arm_first() -> None:
-    assert [node.name for node in rollout_nodes({})] == ["coordinator", "executor", "tracker", "generator", "sim"]
+def test_six_nodes_who_commands_the_arm_first() -> None:
+    names = ["coordinator", "executor", "tracker", "generator", "sim", "recorder"]
+    assert [node.name for node in rollout_nodes({})] == names
+    assert [node.name for node in rollout_nodes({"record": "false"})] == names[:-1]
 
 
 def test_every_argument_is_described_and_its_default_allowed() -> None:

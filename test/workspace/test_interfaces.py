@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Rollout, TrackTool
+from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Record, Rollout, TrackTool
 from dreamitate_msgs.msg import StereoVideo, ToolTrajectory
 from rosbags.typesys import Stores, get_typestore
 
@@ -16,7 +16,7 @@ from dreamitate_core.trajectory import Status
 from dreamitate_core.video import STEPS
 
 ROOT = Path(__file__).resolve().parents[2]
-ACTIONS = [GenerateVideo, TrackTool, ExecuteTrajectory, Rollout]
+ACTIONS = [GenerateVideo, TrackTool, ExecuteTrajectory, Rollout, Record]
 SHARED = {"NONE": 0, "CANCELLED": 1, "INVALID_GOAL": 2, "BUSY": 3, "UNEXPECTED": 4}
 
 FOLLOW_JOINT_TRAJECTORY = "RIHS01_ff29901b2693f5deb847e96084a1c2cdb26e70b7c847be21859b70a55fb29cf0"
@@ -83,6 +83,8 @@ def test_error_codes_of_the_stages_are_all_different() -> None:
 @pytest.mark.parametrize("package", ["dreamitate_msgs", "without_ros/tf2_msgs", "without_ros/control_msgs"])
 def test_every_definition_is_built(package: str) -> None:
     folder = ROOT / "src" / package
-    files = {f"{path.parent.name}/{path.name}" for kind in ("msg", "action") for path in folder.glob(f"{kind}/*")}
-    built = set(re.findall(r"(?:msg|action)/\w+\.\w+", (folder / "CMakeLists.txt").read_text()))
+    files = {
+        f"{path.parent.name}/{path.name}" for kind in ("msg", "srv", "action") for path in folder.glob(f"{kind}/*")
+    }
+    built = set(re.findall(r"(?:msg|srv|action)/\w+\.\w+", (folder / "CMakeLists.txt").read_text()))
     assert built == files

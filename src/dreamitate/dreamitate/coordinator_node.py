@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Rollout, TrackTool
+from dreamitate_msgs.msg import Verdict
 from rclpy.action import ActionClient
 
 from dreamitate_core import se3
@@ -27,8 +28,9 @@ from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, 
 
 from .ending import last_lines
 from .interfaces import COORDINATOR
+from .listener_node import Listener
 from .motion import since_departure
-from .recorder_node import Recorder
+from .recorder_client_node import RecorderClient
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 from .scene_client_node import SceneClient
 from .stage_client_node import ArmStopper, StageClient
@@ -52,7 +54,9 @@ class CoordinatorNode(StageNode):
     def __init__(self) -> None:
         super().__init__(COORDINATOR)
         self._robot = load_robot(self.value("robot"))
-        self._recorder = Recorder(self, COORDINATOR.subscribes)
+        self._heard = Listener(self, COORDINATOR.subscribes)
+        self._recorder = RecorderClient(self)
+        self._verdicts = self.publisher(Verdict, "verdict")
         self._dream = StageClient(self, GenerateVideo, "generate_video")
         self._track = StageClient(self, TrackTool, "track_tool")
         self._execute = StageClient(self, ExecuteTrajectory, "execute_trajectory")
@@ -88,9 +92,10 @@ class CoordinatorNode(StageNode):
             )
         run = _Run(goal, self._folder(request))
         goal.so_far["folder"] = str(run.folder.path.resolve())
-        if self.value("record"):
-            self._recorder.open_bag(run.folder.path / "rollout", {**run.folder.metadata(), "goal": goal.uuid.hex()})
         try:
+            if self.value("record"):
+                notes = {**run.folder.metadata(), "goal": goal.uuid.hex()}
+                self._recorder.start(goal, run.folder.path / "rollout", notes)
             self._stages(run, goal, request.seed)
         except Cancelled as stopped:
             lost = bool(self.life and self.life.node_lost)
@@ -117,10 +122,11 @@ class CoordinatorNode(StageNode):
         if self.value("simulated"):
             with run.stage("photos"):
                 self._scene.set_up(goal, seed)
+        self._recorder.pictures(False)
         with run.stage("dream"):
             request = GenerateVideo.Goal(task=goal.request.task, seed=seed)
             video = self._dream.call(goal, request, run.tell).video
-            clip = read_video(video, self._recorder.frames.transform(video.header.frame_id, "table"))
+            clip = read_video(video, self._heard.frames.transform(video.header.frame_id, "table"))
             self._keep(run, lambda: _keep_dream(run.folder, clip))
         with run.stage("track"):
             trajectories = self._track.call(goal, TrackTool.Goal(video=video), run.tell).trajectories
@@ -132,6 +138,7 @@ class CoordinatorNode(StageNode):
                 run.verdict = self._scene.judge(goal)
                 run.ending.success = bool(run.verdict["success"])
                 run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
+                self._verdicts.publish(self._verdict(goal, run.ending))
 
     def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
@@ -142,8 +149,9 @@ class CoordinatorNode(StageNode):
         def preview_plan(message: Any) -> None:
             self._keep(run, lambda: _keep_preview(run.folder, task, self._robot, tracks, message))
 
-        self._recorder.start_motion()
-        self._recorder.on_plan = preview_plan
+        self._recorder.pictures(True)
+        self._heard.start_motion()
+        self._heard.on_plan = preview_plan
         try:
             self._execute.call(goal, request, run.tell_motion)
         except BaseException:
@@ -157,10 +165,10 @@ class CoordinatorNode(StageNode):
                 self.get_logger().error("the arm's controller did not answer the request to stop")
             raise
         finally:
-            self._recorder.on_plan = lambda _: None
-            views, fps = self._recorder.film.stop()
-            time_s, position = self._recorder.motion(self._robot.joint_names)
-            plan = self._recorder.plan()
+            self._heard.on_plan = lambda _: None
+            views, fps = self._heard.film.stop()
+            time_s, position = self._heard.motion(self._robot.joint_names)
+            plan = self._heard.plan()
             self._keep(run, lambda: _keep_motion(run.folder, plan, time_s, position))
             self._keep(run, lambda: run.folder.add_execution(views, fps))
 
@@ -181,11 +189,25 @@ class CoordinatorNode(StageNode):
         """Write what is still to be written, close the bag, make the page. What fails here is said, not raised."""
         for written in run.written:
             self._say_if_broken(run, written.result)
-        self._say_if_broken(run, self._recorder.close_bag)
+        self._say_if_broken(run, lambda: self._close_bag(run))
         self._say_if_broken(run, lambda: run.folder.add_settings(goal=run.goal.uuid.hex()))
         self._say_if_broken(run, lambda: run.folder.finish(run.ending))
         self.get_logger().info(last_lines(run.folder.path))
         self.exit_code = EXIT_CODES[run.ending.ended]
+
+    def _close_bag(self, run: "_Run") -> None:
+        problem = self._recorder.stop({"ended": run.ending.ended, "verdict": json.dumps(run.verdict)})
+        if problem:
+            raise DreamitateError(problem)
+
+    def _verdict(self, goal: Goal, ending: Ending) -> Verdict:
+        message = Verdict(
+            task=goal.request.task, seed=goal.request.seed, success=bool(ending.success), text=ending.text
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.figure_names = list(ending.figures)
+        message.figures = [float(value) for value in ending.figures.values()]
+        return message
 
     def _say_if_broken(self, run: "_Run", write: Callable[[], Any]) -> None:
         try:

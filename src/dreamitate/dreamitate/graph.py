@@ -9,6 +9,7 @@ from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.paths import config_dir
 from dreamitate_core.robot import load_robot, robot_names
 from dreamitate_core.task import load_task, task_names
+from dreamitate_data.interface import RECORDER
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
 from dreamitate_exec.interface import PLANNERS
 from dreamitate_gen.interface import GENERATORS
@@ -150,6 +151,9 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
         _start(GENERATOR, generator),
         _start(SIM, sim),
     ]
+    if values["record"] == "true":
+        recorder: dict[str, Value] = {"out": coordinator["runs"], "task": task.name, "compression": "zstd"}
+        nodes.append(_start(RECORDER, recorder))
     return [*nodes, _rviz()] if values["rviz"] == "true" else nodes
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from dreamitate_data.interface import CALIBRATION, CAPTURE, RECORDER, SESSION
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
 from dreamitate_gen.interface import INTERFACE as GENERATOR
 from dreamitate_ros.interface import LATCHED, RELIABLE, SENSOR, NodeInterface, Parameter, Served, Topic, Value
 from dreamitate_sim.interface import INTERFACE as SIM
 from dreamitate_track.interface import INTERFACE as TRACKER
 
-_IMAGE, _INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+_IMAGE = "sensor_msgs/msg/Image"
 
 COORDINATOR = NodeInterface(
     name="coordinator",
@@ -28,17 +29,12 @@ COORDINATOR = NodeInterface(
         Parameter("stop_wait_s", 5.0, "How long a cancelled stage may take to end.", "s", (0.1, 60.0)),
     ),
     subscribes=(
-        Topic("camera_{1,2}/color/image_raw", _IMAGE, "Recorded; filmed while the arm moves.", SENSOR),
-        Topic("camera_{1,2}/color/camera_info", _INFO, "Recorded.", SENSOR),
-        Topic("generated_video", "dreamitate_msgs/msg/StereoVideo", "Recorded.", LATCHED),
-        Topic("tool_track", "dreamitate_msgs/msg/ToolTrajectory", "Recorded.", LATCHED),
-        Topic("tool_trajectory", "geometry_msgs/msg/PoseArray", "Recorded.", LATCHED),
-        Topic("plan", "dreamitate_msgs/msg/Plan", "Recorded; kept.", LATCHED),
-        Topic("plan_markers", "visualization_msgs/msg/MarkerArray", "Recorded.", LATCHED),
-        Topic("joint_states", "sensor_msgs/msg/JointState", "Recorded; the motion that is kept."),
-        Topic("/tf", "tf2_msgs/msg/TFMessage", "Recorded."),
-        Topic("/tf_static", "tf2_msgs/msg/TFMessage", "Recorded.", LATCHED),
+        Topic("camera_{1,2}/color/image_raw", _IMAGE, "Filmed while the arm moves.", SENSOR),
+        Topic("plan", "dreamitate_msgs/msg/Plan", "Kept.", LATCHED),
+        Topic("joint_states", "sensor_msgs/msg/JointState", "The motion that is kept."),
+        Topic("/tf_static", "tf2_msgs/msg/TFMessage", "Where the cameras are.", LATCHED),
     ),
+    publishes=(Topic("verdict", "dreamitate_msgs/msg/Verdict", "Whether the task is done.", LATCHED),),
     actions=(Served("rollout", "dreamitate_msgs/action/Rollout", "Roll out once."),),
     calls=(
         Served("generate_video", "dreamitate_msgs/action/GenerateVideo", "The generator's."),
@@ -49,12 +45,19 @@ COORDINATOR = NodeInterface(
             "control_msgs/action/FollowJointTrajectory",
             "Only to stop the arm where the executor cannot.",
         ),
+        Served("recorder/start", "dreamitate_msgs/srv/StartRecording", "The recorder's, with `record`."),
+        Served("recorder/stop", "dreamitate_msgs/srv/StopRecording", "The recorder's, with `record`."),
+        Served("recorder/pictures", "std_srvs/srv/SetBool", "The recorder's, with `record`."),
         Served("sim/judge", "std_srvs/srv/Trigger", "The simulator's."),
         Served("sim/reset", "std_srvs/srv/Trigger", "The simulator's."),
     ),
 )
 
-NODES = (COORDINATOR, GENERATOR, TRACKER, EXECUTOR, SIM)
+NODES = (COORDINATOR, GENERATOR, TRACKER, EXECUTOR, SIM, RECORDER)
+"""A rollout's."""
+
+TOOLS = (CALIBRATION, CAPTURE, SESSION)
+"""What is started by itself."""
 
 EVERYWHERE = Topic(
     "/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", "Rates, ages, times and the last error; 1 Hz."
@@ -64,7 +67,7 @@ EVERYWHERE = Topic(
 
 def table() -> str:
     """Return the Markdown of all nodes: what they take, give and serve, and their parameters."""
-    return "\n".join(line for node in NODES for line in _node_lines(node)).rstrip() + "\n"
+    return "\n".join(line for node in (*NODES, *TOOLS) for line in _node_lines(node)).rstrip() + "\n"
 
 
 def _node_lines(node: NodeInterface) -> Iterator[str]:

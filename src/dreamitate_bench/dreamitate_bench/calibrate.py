@@ -112,7 +112,6 @@ def _off(found: Any, true: Any) -> tuple[float, float]:
 def _line(row: dict[str, Any]) -> str:
     if "refused" in row:
         return f"seed {row['seed']}: refused: {row['refused']}"
-    return (
-        f"seed {row['seed']}: cameras {row['camera_mm']:.3f} mm {row['camera_deg']:.4f} deg; arm {row['arm_mm']:.3f} mm "
-        f"{row['arm_deg']:.4f} deg; {row['residual_px']:.3f} px; {row['used']} moments"
-    )
+    cameras = f"cameras {row['camera_mm']:.3f} mm {row['camera_deg']:.4f} deg"
+    arm = f"arm {row['arm_mm']:.3f} mm {row['arm_deg']:.4f} deg"
+    return f"seed {row['seed']}: {cameras}; {arm}; {row['residual_px']:.3f} px; {row['used']} moments"

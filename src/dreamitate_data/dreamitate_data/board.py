@@ -76,7 +76,7 @@ class Board:
 
     def find(self, image: Image) -> Seen | None:
         """Return where the board is in a picture (H, W, 3) RGB or (H, W); None where it is not or too little of it."""
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+        gray = _gray(image)
         pixels, ids, marker_pixels, marker_ids = self._detector.detectBoard(gray)
         if ids is None or len(ids) < _FEWEST_CORNERS:
             return None
@@ -86,7 +86,7 @@ class Board:
 
     def complaint(self, image: Image) -> str:
         """Return why `find` finds nothing in a picture, as far as that can be seen; empty: there is simply no board."""
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else image
+        gray = _gray(image)
         if self.find(np.ascontiguousarray(gray[:, ::-1])):
             return "the picture is mirrored: its mirror image shows the board"
         marker_ids, marker_pixels = _markers(gray, self.dictionary)
@@ -179,6 +179,10 @@ def _markers(gray: Image, dictionary: str) -> tuple[NDArray[np.int64], Array]:
     if ids is None:
         return np.zeros(0, np.int64), np.zeros((0, 4, 2))
     return np.ravel(ids).astype(np.int64), np.asarray(pixels, float).reshape(-1, 4, 2)
+
+
+def _gray(image: Image) -> Image:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8) if image.ndim == 3 else image
 
 
 def _homography_error(plane: Array, pixels: Array) -> float:

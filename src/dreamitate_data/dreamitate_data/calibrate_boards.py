@@ -31,7 +31,7 @@ def find_boards(shots: Shots, board: Board, progress: Progress = quiet) -> Found
     Raises CalibrationError where the pictures show another board, are mirrored, or are of several sizes.
     """
     found = Found()
-    complaints = []
+    complaints: list[str] = []
     for number, name in enumerate(shots.names):
         progress("finding the board", number / len(shots.names))
         for view, folder in enumerate(VIEWS):

@@ -122,7 +122,7 @@ def _start_cameras(
         own = [entry for entry in observations if entry.view == view]
         points = [entry.points.astype(np.float32) for entry in own]
         pixels = [entry.pixels.astype(np.float32) for entry in own]
-        _, K, distortion, _, _ = cv2.calibrateCamera(points, pixels, found.sizes[view], None, None)  # type: ignore[call-overload]
+        _, K, distortion, _, _ = cv2.calibrateCamera(points, pixels, found.sizes[view], None, None)
         cameras.append(Camera(*found.sizes[view], np.asarray(K, float), np.ravel(distortion)[:5]))
     return cameras[0], cameras[1]
 

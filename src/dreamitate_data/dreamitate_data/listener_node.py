@@ -87,9 +87,15 @@ class Listener:
         """Listen from now on. look_around: called twice a second in the same thread; it may append to `ears`."""
         self._node, self._ears, self._take, self._look_around = node, ears, take, look_around
         self._on_defect = on_defect
-        self._over = threading.Event()
+        self._over, self._passed, self._passes = threading.Event(), threading.Condition(), 0
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
+
+    def catch_up(self, limit_s: float = 1.0) -> None:
+        """Wait until what is there now is taken."""
+        with self._passed:
+            wanted = self._passes + 2
+            self._passed.wait_for(lambda: self._passes >= wanted or self._over.is_set(), limit_s)
 
     def close(self) -> None:
         """Take what is there, and end."""
@@ -114,6 +120,9 @@ class Listener:
                 assert context is not None
                 waiting = rclpy_implementation.WaitSet(len(self._ears), 0, 0, 0, 0, 0, context)
             self._wait_and_take(waiting)
+            with self._passed:
+                self._passes += 1
+                self._passed.notify_all()
 
     def _wait_and_take(self, wait_set: Any) -> None:
         with ExitStack() as held:

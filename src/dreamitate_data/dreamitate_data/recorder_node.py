@@ -93,6 +93,7 @@ class RecorderNode(StageNode):
 
     def stop_bag(self, notes: dict[str, str]) -> Summary | None:
         """End the bag with more notes and say what came; None: there was none."""
+        self._listener.catch_up()
         with self._over:
             recording, self._recording = self._recording, None
             if recording is None:

@@ -60,9 +60,7 @@ def render(board: Board, rig: StereoRig, view: int, pose: Array, look: Look, rng
     to_board = se3.inverse(pose)
     start, way = se3.transform_points(to_board, origins), directions @ to_board[:3, :3].T
     hit = (start - way * (start[:, 2:] / way[:, 2:])).reshape(*nodes.shape[:2], 3)
-    texture = cv2.copyMakeBorder(
-        board.picture(_TEXTURE_PX_PER_M), *[round(_MARGIN_M * _TEXTURE_PX_PER_M)] * 4, cv2.BORDER_CONSTANT, value=255
-    )
+    texture = np.pad(board.picture(_TEXTURE_PX_PER_M), round(_MARGIN_M * _TEXTURE_PX_PER_M), constant_values=255)
     coarse = ((hit[..., :2] + _MARGIN_M) * _TEXTURE_PX_PER_M - 0.5).astype(np.float32)
     x, y = (((np.arange(_SUPER * n) + 0.5) / _SUPER - 0.5) / _NODES_PX + 1.0 for n in size)
     fine_x, fine_y = (grid.astype(np.float32) for grid in np.meshgrid(x, y))
