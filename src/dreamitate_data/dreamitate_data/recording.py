@@ -66,9 +66,13 @@ class Recording:
             seen.left_out += 1
 
     def silent(self, limit_s: float) -> set[str]:
-        """Return the topics that should come at a rate and have not come for longer than the limit."""
-        now_s = self._clock()
-        return {topic for topic in self._steady if self.topics[topic].silent_s(now_s) > limit_s}
+        """Return the topics that should come at a rate and have not come for longer than the limit and 5 periods."""
+        now_s, steady = self._clock(), [(topic, self.topics[topic]) for topic in self._steady]
+        return {
+            topic
+            for topic, seen in steady
+            if seen.silent_s(now_s) > max(limit_s, 5.0 / seen.rate_hz if seen.rate_hz else 0.0)
+        }
 
     def state(self) -> str:
         """Return in a few words how it goes: messages so far, and what is silent or lost."""
