@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from mcap_ros2.reader import read_ros2_messages
+
 STAGES = ["photos", "dream", "track", "plan", "execute", "judge"]
 
 
@@ -34,7 +36,10 @@ def test_everything_reaches_an_observer(start_graph: Callable[..., Any]) -> None
     said = "\n".join(graph.said.all)
     assert str(record["folder"]) in said
     assert (record["folder"] / "index.html").is_file()
-    assert any((record["folder"] / "rollout").glob("*.mcap"))
+    bag = {m.channel.topic: m.ros_msg for m in read_ros2_messages(record["folder"] / "rollout" / "rollout.mcap")}
+    assert bag["/verdict"].success
+    assert {"/generated_video", "/tool_track", "/plan", "/tf_static", "/joint_states"} <= set(bag)
+    assert {f"/{name}" for name in CAMERA_TOPICS} <= set(bag)
     assert set(json.loads((record["folder"] / "timings.json").read_text())) == set(STAGES)
     graph.assert_nothing_stays()
 

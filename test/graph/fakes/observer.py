@@ -99,7 +99,8 @@ def on_video(video: StereoVideo) -> None:
 
 def tell_graph() -> None:
     """Tell what each node offers."""
-    tell("graph", nodes={name: offers(name) for name in ("coordinator", "generator", "tracker", "executor", "sim")})
+    names = ("coordinator", "generator", "tracker", "executor", "sim", "recorder")
+    tell("graph", nodes={name: offers(name) for name in names})
 
 
 def offers(name: str) -> dict[str, Any]:
