@@ -1,11 +1,20 @@
-"""Small clip folders with the real brush, drawn without a simulator."""
+"""Small clip folders with the real brush, drawn without a simulator, and a tiny random Stable Video Diffusion."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from diffusers import (
+    AutoencoderKLTemporalDecoder,
+    EulerDiscreteScheduler,
+    StableVideoDiffusionPipeline,
+    UNetSpatioTemporalConditionModel,
+)
+from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, load_rig
@@ -71,3 +80,64 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory, small_rig: StereoRig) 
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny_svd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny random SVD, as diffusers' own pipeline saves it."""
+    torch.manual_seed(0)
+    unet = UNetSpatioTemporalConditionModel(
+        in_channels=8,
+        out_channels=4,
+        down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
+        up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
+        block_out_channels=(32, 32),
+        addition_time_embed_dim=32,
+        projection_class_embeddings_input_dim=96,
+        layers_per_block=1,
+        cross_attention_dim=32,
+        num_attention_heads=2,
+        num_frames=25,
+    )
+    vae = AutoencoderKLTemporalDecoder(
+        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
+        block_out_channels=(32, 32),
+        layers_per_block=1,
+        latent_channels=4,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=32,
+        projection_dim=32,
+        intermediate_size=37,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        image_size=224,
+        patch_size=56,
+    )
+    scheduler = EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        interpolation_type="linear",
+        num_train_timesteps=1000,
+        prediction_type="v_prediction",
+        sigma_max=700.0,
+        sigma_min=0.002,
+        steps_offset=1,
+        timestep_spacing="leading",
+        timestep_type="continuous",
+        use_karras_sigmas=True,
+    )
+    clip = CLIPVisionModelWithProjection(vision).eval()
+    processor = CLIPImageProcessor(crop_size=224, size=224)
+    folder = tmp_path_factory.mktemp("svd")
+    pipeline = StableVideoDiffusionPipeline(vae, clip, unet, scheduler, processor)
+    pipeline.save_pretrained(folder)  # type: ignore[attr-defined]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_task(task: Task) -> Task:
+    """Return the task at 64x32, with two sampling steps."""
+    small = {"width": WIDTH, "height": HEIGHT, "steps": 2}
+    return replace(task, settings={**task.settings, "generator": {**task.section("generator"), **small}})

@@ -5,12 +5,13 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreamitate_gen import noise
 
 
+@settings(deadline=None)
 @given(sigma=st.floats(0.01, 500.0))
 def test_v_prediction_of_the_truth_gives_the_truth(sigma: float) -> None:
     random = torch.Generator().manual_seed(1)

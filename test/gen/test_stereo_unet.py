@@ -35,10 +35,10 @@ def test_equal_photos_give_what_stock_gives(unet: Any) -> None:
     sample, time, _, ids = _inputs(photo)
     stock = unet(sample, time, photo, ids).sample
     use_context_per_frame(unet)
-    ours = unet(sample, time, photo.expand(2, FRAMES, 16), ids).sample
+    ours = unet(sample, time, photo[:, None].expand(2, FRAMES, 1, 16), ids).sample
     assert (ours - stock).abs().max() < 2e-5
     unet.set_attn_processor(ShortAttention())
-    assert (unet(sample, time, photo.expand(2, FRAMES, 16), ids).sample - stock).abs().max() < 2e-5
+    assert (unet(sample, time, photo[:, None].expand(2, FRAMES, 1, 16), ids).sample - stock).abs().max() < 2e-5
 
 
 @torch.no_grad()
@@ -53,22 +53,22 @@ def test_each_frame_attends_to_its_own_photo(unet: Any) -> None:
     for block in blocks:
         block.register_forward_pre_hook(keep, with_kwargs=True)
     photos = torch.randn(2, 2, 16, generator=torch.Generator().manual_seed(4))
-    per_frame = photos[:, FRAME_VIEWS]
+    per_frame = photos[:, FRAME_VIEWS, None]
     unet(*_inputs(per_frame)[:2], per_frame, _inputs(per_frame)[3])
     assert len(contexts) == len(blocks) > 0
     for context in contexts:
         assert context.shape == (2 * FRAMES, 1, 16)
-        assert torch.equal(context[:, 0], per_frame.flatten(0, 1))
+        assert torch.equal(context[:, 0], per_frame[:, :, 0].flatten(0, 1))
 
 
 @torch.no_grad()
 def test_another_photo_of_camera_2_changes_the_dream(unet: Any) -> None:
     use_context_per_frame(unet)
     photos = torch.randn(2, 2, 16, generator=torch.Generator().manual_seed(5))
-    first = photos[:, FRAME_VIEWS]
+    first = photos[:, FRAME_VIEWS, None]
     photos[:, 1] += 3.0
     sample, time, _, ids = _inputs(first)
-    outputs = [unet(sample, time, context, ids).sample for context in (first, photos[:, FRAME_VIEWS])]
+    outputs = [unet(sample, time, context, ids).sample for context in (first, photos[:, FRAME_VIEWS, None])]
     assert (outputs[0] - outputs[1])[:, 13:].abs().max() > 1e-3
 
 

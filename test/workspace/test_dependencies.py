@@ -18,6 +18,7 @@ ROSDEP_KEYS = {
     "cv2": "python3-opencv",
     "diffusers": "python3-diffusers-pip",
     "lz4": "python3-lz4",
+    "huggingface_hub": "python3-huggingface-hub-pip",
     "matplotlib": "python3-matplotlib",
     "mcap_ros2": "python3-mcap-ros2-support-pip",
     "mujoco": "python3-mujoco-pip",

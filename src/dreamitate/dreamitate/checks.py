@@ -14,6 +14,7 @@ from dreamitate_core.paths import config_dir, models_dir
 from dreamitate_core.robot import load_robot, robot_names
 from dreamitate_core.task import load_task, task_names
 from dreamitate_core.tool import load_tool
+from dreamitate_gen.model_source import local_folder
 
 MESSAGE_PACKAGES = ("dreamitate_msgs", "control_msgs", "tf2_msgs", "sensor_msgs", "geometry_msgs")
 PACKAGES = ("core", "gen", "track", "exec", "sim", "ros", "bench")
@@ -100,7 +101,7 @@ def messages() -> Check:
 def weights(task: str, model: Path | None = None) -> Check:
     """Is there a trained model for the generator `svd`?"""
     try:
-        folder = model or models_dir() / task
+        folder = local_folder(model) if model else models_dir() / task
     except DreamitateError as error:
         return Check(f"model {task}", False, str(error))
     found = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []

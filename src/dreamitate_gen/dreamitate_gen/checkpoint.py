@@ -15,7 +15,7 @@ from dreamitate_core.errors import DreamitateError
 def save_checkpoint(
     folder: Path,
     model: nn.Module,
-    average: nn.Module,
+    average: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     random: torch.Generator,
     counters: dict[str, Any],
@@ -25,9 +25,10 @@ def save_checkpoint(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average/{name}": value for name, value in average.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items()}
+        tensors |= {f"optimizer/{index}/{name}": value for name, value in state.items() if isinstance(value, Tensor)}
     tensors["random"] = random.get_state()
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial / "state.safetensors")
     (partial / "counters.json").write_text(json.dumps(counters) + "\n")
@@ -39,7 +40,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path,
     model: nn.Module,
-    average: nn.Module,
+    average: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     random: torch.Generator,
 ) -> dict[str, Any]:
@@ -47,7 +48,8 @@ def load_checkpoint(
     tensors = load_file(folder / "state.safetensors")
     try:
         model.load_state_dict(_part(tensors, "model/"))
-        average.load_state_dict(_part(tensors, "average/"))
+        if average is not None:
+            average.load_state_dict(_part(tensors, "average/"))
     except RuntimeError as error:
         raise DreamitateError(
             f"The checkpoint in {folder} belongs to another network ({str(error).splitlines()[0]})"

@@ -13,6 +13,7 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import Task
 
 from .image_encoder import ImageEncoder
+from .model_source import local_folder
 from .patch_codec import PatchCodec
 from .refiner import Refiner
 from .short_attention import ShortAttention
@@ -62,8 +63,9 @@ def read_settings(folder: Path) -> dict[str, Any]:
 def load_model(folder: Path, task: Task) -> tuple[StereoModel, dict[str, Any]]:
     """Return the model in a folder, in float32 on the CPU, and its settings: a small one, or SVD in diffusers' layout.
 
-    Raises DreamitateError where the folder is missing or not whole.
+    folder: may be a hub id. Raises DreamitateError where the model is missing or not whole.
     """
+    folder = local_folder(Path(folder))
     if (Path(folder) / "model_index.json").is_file():
         from .svd_folder import load_svd  # imports transformers, which takes seconds
 

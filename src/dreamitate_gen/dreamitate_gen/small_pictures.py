@@ -33,10 +33,17 @@ class SmallPictures(nn.Module):
         config = {"codec": self.codec.config, "image_encoder": self.image_encoder.config}
         return config if self.refiner is None else {**config, "refiner": self.refiner.config}
 
-    def conditions(self, photos: Tensor, frames: Sequence[int], points: Tensor | None = None) -> Conditions:
+    def conditions(
+        self,
+        photos: Tensor,
+        frames: Sequence[int],
+        points: Tensor | None = None,
+        random: torch.Generator | None = None,
+    ) -> Conditions:
         """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1.
 
-        points: pixels (B, 2, 12, 3, 2) of the tool, known in training; by default where it is likeliest.
+        points: pixels (B, 2, 12, 3, 2) of the tool, known in training; by default where it is likeliest. random: of no
+        effect; these conditions have no noise.
         """
         batch, views = len(photos), torch.arange(2, device=photos.device)
         flat = photos.flatten(0, 1)
@@ -53,7 +60,7 @@ class SmallPictures(nn.Module):
         channels = [per_view[:, own], places[:, own, time], position.expand(batch, *position.shape)]
         ids = torch.tensor([self.fps_id, self.motion_score, 0.0], device=photos.device).expand(batch, 3)
         return Conditions(
-            context=embedding.unflatten(0, (batch, 2))[:, own],
+            context=embedding.unflatten(0, (batch, 2))[:, own, None],
             channels=torch.cat(channels, 2),
             time_ids=ids,
             places=logits.unflatten(0, (batch, 2)),

@@ -29,19 +29,34 @@ class StereoModel(nn.Module):
         super().__init__()
         self.pictures, self.unet, self.prediction = pictures, unet, prediction
         self.width, self.height = width, height
+        self.multiple = 2 ** (len(unet.config.block_out_channels) - 1)
         use_context_per_frame(unet)
 
-    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Conditions) -> Tensor:
-        """Return the estimate of the clean latents of noisy (B, F, C, h, w) at noise levels sigma (B,)."""
-        level = sigma.view(-1, 1, 1, 1, 1)
-        joined = torch.cat([noisy * noise.input_scale(level), conditions.channels.to(noisy.dtype)], 2)
+    def denoise(self, noisy: Tensor, sigma: Tensor, conditions: Conditions, guidance: float = 1.0) -> Tensor:
+        """Return the estimate of the clean latents of noisy (B, F, C, h, w) at noise levels sigma (B,).
+
+        guidance: over 1, away from what the UNet makes of no context and no photo, at twice the cost.
+        """
+        output = self._output(noisy, sigma, conditions)
+        if guidance > 1.0:
+            none = Conditions(
+                torch.zeros_like(conditions.context), torch.zeros_like(conditions.channels), conditions.time_ids
+            )
+            output = guidance * output + (1 - guidance) * self._output(noisy, sigma, none)
+        return noise.denoised(self.prediction, output, noisy, sigma.view(-1, 1, 1, 1, 1))
+
+    def _output(self, noisy: Tensor, sigma: Tensor, conditions: Conditions) -> Tensor:
+        """Return what the UNet says, in the latents' precision; it computes in its own."""
+        dtype = next(self.unet.parameters()).dtype
+        scaled = noisy * noise.input_scale(sigma.view(-1, 1, 1, 1, 1))
+        joined = torch.cat([scaled, conditions.channels.to(noisy.dtype)], 2)
         output = self.unet(
-            _padded(joined, 2 ** (len(self.unet.config.block_out_channels) - 1)),
+            _padded(joined, self.multiple).to(dtype),
             noise.noise_condition(sigma),
-            conditions.context,
+            conditions.context.to(dtype),
             conditions.time_ids,
         ).sample[..., : noisy.shape[-2], : noisy.shape[-1]]
-        return noise.denoised(self.prediction, output.to(noisy.dtype), noisy, level)
+        return output.to(noisy.dtype)
 
 
 def _padded(latents: Tensor, multiple: int) -> Tensor:

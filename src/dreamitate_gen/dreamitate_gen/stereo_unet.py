@@ -1,8 +1,8 @@
 """Stock diffusers' UNetSpatioTemporalConditionModel, made stereo: each frame sees its own camera's photo.
 
-The UNet gives every frame the same context. Passing contexts as (B, F, D), it repeats them to (B * F, F, D); a forward
-pre-hook on each transformer then keeps row i for frame i. No class is forked, and with equal photos the output equals
-stock's.
+The UNet gives every frame the same context. Passing contexts as (B, F, L, D), it repeats them to (B * F, F, L, D); a
+forward pre-hook on each transformer then keeps row i for frame i. No class is forked, and with equal photos the output
+equals stock's. Temporal cross-attention sees frame 0's context, camera 1's, as in stock.
 """
 
 from collections.abc import Sequence
@@ -27,19 +27,22 @@ POSITION_CHANNELS = 2 + 2 + STEPS + 1
 
 
 def use_context_per_frame(unet: nn.Module) -> list[torch.utils.hooks.RemovableHandle]:
-    """Make the UNet take `encoder_hidden_states` (B, F, D), one context for each frame; return the hooks' handles."""
+    """Make the UNet take `encoder_hidden_states` (B, F, L, D), L tokens for each frame; return the hooks' handles.
+
+    Stock's (B, L, D), the same for all frames, goes on working.
+    """
     transformers = [m for m in unet.modules() if isinstance(m, TransformerSpatioTemporalModel)]
     return [m.register_forward_pre_hook(_keep_own_context, with_kwargs=True) for m in transformers]
 
 
 def _keep_own_context(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     context = kwargs.get("encoder_hidden_states")
-    if context is None or context.shape[1] == 1:
+    if context is None or context.ndim < 4:
         return args, kwargs
     frames = context.shape[1]
     own = torch.arange(frames, device=context.device).repeat(context.shape[0] // frames)
     rows = torch.arange(context.shape[0], device=context.device)
-    return args, {**kwargs, "encoder_hidden_states": context[rows, own][:, None]}
+    return args, {**kwargs, "encoder_hidden_states": context[rows, own]}
 
 
 def position_channels(frames: Sequence[int], like: Tensor) -> Tensor:

@@ -17,20 +17,26 @@ from dreamitate_core.video import STEPS, StereoVideo
 
 from .model_folder import load_model
 from .noise import sigmas
+from .offload import take_turns
 from .photos import fitted_photos
 from .sample import sample
 from .stereo_unet import FRAMES
 
 
 class SvdGenerator:
-    """A trained model directory, by default `models/<task>`: a small one, or SVD in diffusers' layout."""
+    """A trained model, by default `models/<task>`: a small one, or SVD in diffusers' layout, a folder or a hub id."""
 
     def __init__(self, task: Task, folder: Path | None = None) -> None:
         self.task = task
         self.folder = Path(folder) if folder is not None else models_dir() / task.name
         self.model, self.settings = load_model(self.folder, task)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model.to(self.device)
+        if self.settings.get("cpu_offload", False):
+            pictures = self.model.pictures
+            parts = [pictures.image_encoder, pictures.vae, self.model.unet]
+            take_turns([part for part in parts if part is not None], self.device)
+        else:
+            self.model.to(self.device)
         self.tools = [load_tool(name) for name in task.tools]
 
     def dream(
@@ -53,11 +59,20 @@ class SvdGenerator:
     def dream_frames(self, photos: Tensor, seed: int, progress: Progress = quiet) -> Tensor:
         """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size."""
         levels = sigmas(**self.settings["sampling"])
+        guidance = float(self.settings.get("guidance", 1.0))
         generator = torch.Generator().manual_seed(seed)
         frames = list(range(FRAMES))
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=has_fast_bfloat16(self.device)):
-            latents = sample(self.model, photos, frames, levels, generator, progress)
-        return self.model.pictures.decode(latents.float(), photos, frames)
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocasts):
+            conditions = self.model.pictures.conditions(photos, frames, random=generator)
+            latents = sample(self.model, conditions, levels, generator, guidance, progress)
+        with torch.no_grad():
+            decoded: Tensor = self.model.pictures.decode(latents, photos, frames)
+        return decoded
+
+    @property
+    def _autocasts(self) -> bool:
+        """The small model's weights are float32; SVD's have the precision they compute in."""
+        return self.settings["kind"] == "small" and has_fast_bfloat16(self.device)
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
