@@ -100,8 +100,8 @@ def tiny_svd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_frames=25,
     )
     vae = AutoencoderKLTemporalDecoder(
-        down_block_types=("DownEncoderBlock2D", "DownEncoderBlock2D"),
-        block_out_channels=(32, 32),
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        block_out_channels=(32, 32, 32),
         layers_per_block=1,
         latent_channels=4,
     )

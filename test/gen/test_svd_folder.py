@@ -43,7 +43,7 @@ def test_equal_photos_give_what_stock_gives(tiny_svd: Path, tiny_task: Task) -> 
     model, _ = load_svd(tiny_svd, tiny_task)
     conditions = model.pictures.conditions(_photos(1, 1).expand(1, 2, 3, 32, 64), range(FRAMES))
     assert torch.equal(conditions.time_ids, torch.tensor([[5.0, 200.0, 0.0]]))
-    noisy = torch.randn(1, FRAMES, 4, 16, 32, generator=torch.Generator().manual_seed(2))
+    noisy = torch.randn(1, FRAMES, 4, 8, 16, generator=torch.Generator().manual_seed(2))
     sigma = torch.tensor([2.0])
     ours = model.denoise(noisy, sigma, conditions)
     stock = UNetSpatioTemporalConditionModel.from_pretrained(tiny_svd / "unet").eval()
@@ -59,7 +59,7 @@ def test_equal_photos_dream_what_the_stock_pipeline_dreams(tiny_svd: Path, tiny_
     photos = (picture.float() / 255).expand(1, 2, 3, 32, 64)
     pipeline = StableVideoDiffusionPipeline.from_pretrained(tiny_svd)
     pipeline.set_progress_bar_config(disable=True)
-    noise = torch.randn(1, FRAMES, 4, 16, 32, generator=torch.Generator().manual_seed(3))
+    noise = torch.randn(1, FRAMES, 4, 8, 16, generator=torch.Generator().manual_seed(3))
     stock = pipeline(
         Image.fromarray(picture.permute(1, 2, 0).numpy()), 32, 64, FRAMES, 2, None, guidance, guidance, 6, 200, 0.0,
         latents=noise.clone(), output_type="latent",
@@ -84,7 +84,7 @@ def test_each_frame_has_its_own_cameras_embedding_and_latent(tiny_svd: Path, tin
         block.register_forward_pre_hook(
             lambda _, args, kwargs: contexts.append(kwargs["encoder_hidden_states"]), with_kwargs=True
         )
-    model.denoise(torch.zeros(1, FRAMES, 4, 16, 32), torch.tensor([1.0]), conditions)
+    model.denoise(torch.zeros(1, FRAMES, 4, 8, 16), torch.tensor([1.0]), conditions)
     assert contexts
     for frame, view in enumerate(FRAME_VIEWS):
         assert torch.allclose(conditions.channels[:, frame], alone[view].channels[:, frame], atol=1e-6)
@@ -96,7 +96,7 @@ def test_each_frame_has_its_own_cameras_embedding_and_latent(tiny_svd: Path, tin
 def test_views_are_decoded_apart_and_in_chunks(tiny_svd: Path, tiny_task: Task) -> None:
     model, _ = load_svd(tiny_svd, tiny_task)
     photos = torch.zeros(1, 2, 3, 32, 64)
-    latents = torch.randn(1, FRAMES, 4, 16, 32, generator=torch.Generator().manual_seed(3))
+    latents = torch.randn(1, FRAMES, 4, 8, 16, generator=torch.Generator().manual_seed(3))
     model.pictures.decode_chunk = 5
     lengths = []
     model.pictures.vae.decoder.register_forward_pre_hook(lambda _, args: lengths.append(len(args[0])))
@@ -124,7 +124,7 @@ def test_half_precision_comes_close(changed: Path, tiny_task: Task, name: str) -
     model, _ = load_svd(changed, tiny_task)
     assert {p.dtype for p in model.unet.parameters()} == {getattr(torch, name)}
     assert model.pictures.vae.dtype == (torch.float32 if name == "float16" else torch.bfloat16)
-    noisy = torch.randn(1, FRAMES, 4, 16, 32, generator=torch.Generator().manual_seed(2))
+    noisy = torch.randn(1, FRAMES, 4, 8, 16, generator=torch.Generator().manual_seed(2))
     outputs = [
         m.denoise(noisy, torch.tensor([1.0]), m.pictures.conditions(_photos(1), range(FRAMES))) for m in (exact, model)
     ]
@@ -154,7 +154,7 @@ def test_networks_take_turns_on_the_device(tiny_svd: Path, tiny_task: Task, monk
     with torch.no_grad():
         conditions = model.pictures.conditions(_photos(1), range(FRAMES))
         assert on_device == {"vae"} or on_device == {"clip"}
-        latents = model.denoise(torch.zeros(1, FRAMES, 4, 16, 32), torch.tensor([1.0]), conditions)
+        latents = model.denoise(torch.zeros(1, FRAMES, 4, 8, 16), torch.tensor([1.0]), conditions)
         assert on_device == {"unet"}
         model.pictures.decode(latents, _photos(1), range(FRAMES))
     assert on_device == {"vae"}

@@ -26,6 +26,7 @@ from .model_folder import load_small, save_small
 from .patch_codec import PatchCodec
 from .refine_training import train_refiner
 from .refiner import Refiner
+from .revision import revision
 from .small_pictures import SmallPictures
 from .stereo_model import StereoModel
 from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, POSITION_CHANNELS, small_unet
@@ -207,7 +208,7 @@ def train(
     run = Run(task, PackedClips(data), out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
-    info = {"task": task.name, "data": str(Path(data).name), "git_revision": _revision()}
+    info = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
     saved, losses, last = time.monotonic(), [], time.monotonic()
     while run.done < 1:
         losses.append(run.train_step())
@@ -284,15 +285,3 @@ def _record(path: Path, run: Run, losses: Sequence[tuple[float, float]]) -> None
         means = [sum(column) / len(losses) for column in zip(*losses, strict=True)]
         row = [run.step, run.seen, round(run.elapsed_s, 1), len(run.clips), *(f"{m:.5f}" for m in means)]
         writer.writerow(row)
-
-
-def _revision() -> str:
-    """Return the git revision this code comes from, or "unknown"."""
-    head = Path(__file__).resolve().parents[3] / ".git" / "HEAD"
-    if not head.is_file():
-        return "unknown"
-    text = head.read_text().strip()
-    if not text.startswith("ref: "):
-        return text
-    ref = head.parent / text.removeprefix("ref: ")
-    return ref.read_text().strip() if ref.is_file() else "unknown"
