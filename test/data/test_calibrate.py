@@ -13,7 +13,7 @@ import pytest
 
 from dreamitate.cli import main
 from dreamitate_core import se3
-from dreamitate_core.camera import Camera, StereoRig, load_rig, read_rig
+from dreamitate_core.camera import Camera, load_rig, read_rig
 from dreamitate_core.errors import DreamitateError
 from dreamitate_data.board import Board, parse_board
 from dreamitate_data.calibrate import calibrate, drift_px
@@ -27,30 +27,10 @@ BOARD = Board(columns=7, rows=5, square_m=0.05, marker_m=0.0375)
 COUNT = 12
 
 
-def small_rig() -> StereoRig:
-    """The paper's rig, smaller, with lenses that bend a little."""
-    rig = load_rig("paper")
-    bent = np.array([0.05, -0.06, 0.0004, -0.0003, 0.01])
-    one, two = (replace(camera.cropped_and_resized(800, 450), distortion=bent) for camera in rig.cameras)
-    return replace(rig, camera_1=one, camera_2=two)
-
-
 def off(found: np.ndarray | None, true: np.ndarray) -> tuple[float, float]:
     """How far a pose is from the truth: metres, degrees."""
     assert found is not None
     return float(np.linalg.norm(found[:3, 3] - true[:3, 3])), float(np.degrees(se3.rotation_distance_rad(found, true)))
-
-
-@pytest.fixture(scope="module")
-def setting() -> Setting:
-    return make_setting(small_rig(), BOARD, COUNT, 1001)
-
-
-@pytest.fixture(scope="module")
-def folder(setting: Setting, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("shots")
-    write_setting(path, BOARD, setting, Look(blur_px=0.6, noise=3.0), 1001)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +168,7 @@ def test_one_angle_is_refused(setting: Setting, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("board", "complaint"),
+    ("other", "complaint"),
     [
         (replace(BOARD, columns=8), "7 squares wide, not 8x5"),
         (replace(BOARD, rows=8), "7x5 squares"),
@@ -196,10 +176,10 @@ def test_one_angle_is_refused(setting: Setting, tmp_path: Path) -> None:
         (replace(BOARD, dictionary="4X4_100"), "dictionary 5X5"),
     ],
 )
-def test_another_board_is_named(folder: Path, board: Board, complaint: str) -> None:
+def test_another_board_is_named(folder: Path, other: Board, complaint: str) -> None:
     shots = read_shots(folder)
     with pytest.raises(CalibrationError, match=complaint):
-        find_boards(replace(shots, names=shots.names[:4]), board)
+        find_boards(replace(shots, names=shots.names[:4]), other)
 
 
 def test_mirrored_pictures_and_other_sizes_are_refused(folder: Path, tmp_path: Path) -> None:
