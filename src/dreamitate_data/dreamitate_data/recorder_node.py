@@ -35,6 +35,8 @@ class RecorderNode(StageNode):
         self._revision = git_revision()
         self._pictures = True
         self._told_silent: set[str] = set()
+        self._refused: set[str] = set()
+        """Topics that cannot be recorded: their types are unknown here."""
         topics = [(name, topic.type, topic.qos) for topic in interface.subscribes for name in topic.names()]
         self._ears = [Ear(self, name, kind, Offered(qos != SENSOR, qos == LATCHED)) for name, kind, qos in topics]
         self._steady = {
@@ -141,8 +143,15 @@ class RecorderNode(StageNode):
                 self._heard.notify_all()
         recording = self._recording
         if recording:
+            if ear.name in self._refused:
+                return
             keep = self._pictures or ear.type != LARGE
-            recording.take(ear.name, ear.type, self.now_ns(), sent_ns, message, ear.offered, publisher, sequence, keep)
+            try:
+                recording.take(
+                    ear.name, ear.type, self.now_ns(), sent_ns, message, ear.offered, publisher, sequence, keep
+                )
+            except DreamitateError as problem:
+                self._refuse(ear.name, str(problem))
 
     def _start(self, request: Any, response: Any) -> Any:
         try:
@@ -172,6 +181,12 @@ class RecorderNode(StageNode):
         response.success = True
         return response
 
+    def _refuse(self, name: str, why: str) -> None:
+        """Leave a topic out, and say so once."""
+        self._refused.add(name)
+        self.last_error = f"{name} is not recorded. {why}"
+        self.get_logger().error(self.last_error)
+
     def _on_defect(self, defect: BaseException) -> None:
         """End the node where the listening thread fails: a recorder that hears nothing must not look alive."""
         self.last_error = f"{type(defect).__name__}: {defect}"
@@ -183,10 +198,13 @@ class RecorderNode(StageNode):
     def _look_around(self) -> None:
         """Take up topics that were asked for, and tell of cameras that fall silent and come back."""
         wanted = {self.resolve_topic_name(name) for name in self.value("also").split()}
-        wanted -= {ear.name for ear in self._ears}
+        wanted -= {ear.name for ear in self._ears} | self._refused
         for name, types in self.get_topic_names_and_types() if wanted else []:
-            if name in wanted and "/msg/" in types[0]:
-                self._ears.append(Ear(self, name, types[0], Offered()))
+            if name in wanted:
+                try:
+                    self._ears.append(Ear(self, name, types[0], Offered()))
+                except (ImportError, AttributeError, ValueError):
+                    self._refuse(name, f"Its type {types[0]} is not installed here.")
         recording = self._recording
         if recording:
             now = recording.silent(self.value("silence_s"))
