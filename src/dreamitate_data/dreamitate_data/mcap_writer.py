@@ -24,7 +24,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "zstd": lambda data: zstandard.ZstdCompressor(level=1).compress(data),
 }
 _SYNC_BYTES = 16 << 20
-"""So much goes to the disk at once and leaves the page cache: left to itself, the system lets gigabytes gather there and
+"""So much goes to the disk at once and leaves the page cache: left to itself, the system lets gigabytes gather and
 then holds up the writer. Measured on a busy machine: 70 to 110 MB/s without, 330 to 400 MB/s with it."""
 _LARGEST_CALL = 512
 """Parts in one system call; Linux takes 1024."""
