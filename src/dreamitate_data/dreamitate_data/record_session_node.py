@@ -11,6 +11,8 @@ from .interface import SESSION
 from .recorder_node import RecorderNode
 from .recording import Summary
 
+_ROS_OWN = ("/diagnostics", "/parameter_events", "/rosout", "/record/_action/feedback", "/record/_action/status")
+
 
 class RecordSessionNode(RecorderNode):
     """Records `count` bags and ends. Exit code 1 where one of them is not whole or warns of something."""
@@ -38,10 +40,11 @@ class RecordSessionNode(RecorderNode):
         limit_s = self.value("camera_wait_s")
         missing = self.wait_for_steady(limit_s)
         if missing:
-            here = sorted(name for name, _ in self.get_topic_names_and_types())
+            names = sorted(name for name, _ in self.get_topic_names_and_types())
+            here = [name for name in names if self.count_publishers(name) and name not in _ROS_OWN]
             raise DreamitateError(
                 f"No messages came on {', '.join(missing)} within {limit_s:g} s. Topics that are there: "
-                f"{', '.join(here)}. Start the cameras' drivers, or remap their topics."
+                f"{', '.join(here) or 'none'}. Start the cameras' drivers, or remap their topics."
             )
 
     def _record_one(self, number: int) -> None:
