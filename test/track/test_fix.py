@@ -146,7 +146,7 @@ def test_other_sites_cannot_reach_it(server: FixServer) -> None:
     [
         ("/box", {"tool": "spoon", "step": 1, "view": 1, "box": [1, 1, 30, 30]}, "spoon"),
         ("/box", {"tool": "block", "step": 1, "view": 1, "box": [1, 1, 2, 2]}, "at least 4 pixels"),
-        ("/box", {"tool": "block", "step": 1, "view": 1, "box": "../x"}, "finite numbers"),
+        ("/box", {"tool": "block", "step": 1, "view": 1, "box": "../x"}, "must be numbers"),
         ("/box", {"tool": "block", "step": 99, "view": 1, "box": [1, 1, 30, 30]}, "step must be"),
         ("/box", {"tool": ["block"], "step": 1, "view": 1, "box": None}, "tool must be a text"),
         ("/box", [1, 2], "tool must be a text"),

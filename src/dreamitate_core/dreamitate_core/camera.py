@@ -16,10 +16,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import se3
 from .errors import DreamitateError, unknown
+from .numbers import read_array, read_count
 from .paths import config_dir
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
+
+DISTORTIONS = (0, 4, 5, 8, 12, 14)
+"""How many coefficients OpenCV knows."""
+LARGEST_PX = 16384
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ def crop_and_resize(image: Image, width: int, height: int) -> Image:
 
 def rig_from_json(data: dict[str, Any], source: str) -> StereoRig:
     """Return the rig of a `cameras.json`. Raises DreamitateError that names the source and the entry that is wrong."""
+    if not isinstance(data, dict):
+        raise DreamitateError(f"{source} must hold camera_1 and camera_2; see the clip folder in the README.")
     try:
         cameras = [camera_from_json(data[name], f"{name} in {source}") for name in ("camera_1", "camera_2")]
     except KeyError as missing:
@@ -177,17 +184,21 @@ def load_rig(name: str) -> StereoRig:
     raise unknown("camera rig", name, known)
 
 
-def camera_from_json(data: dict[str, Any], source: str) -> Camera:
-    """Return the camera of one entry; without a transform, it is the reference. Raises DreamitateError."""
-    K, distortion = np.array(data["K"], float), np.array(data.get("distortion") or [], float)
-    if K.shape != (3, 3) or not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0:
+def camera_from_json(data: Any, source: str) -> Camera:
+    """Return the camera of one entry of a `cameras.json`. Raises DreamitateError, or KeyError for what it lacks."""
+    if not isinstance(data, dict):
+        raise DreamitateError(f"{source} must hold width, height, K and transform_camera_to_reference.")
+    K = read_array(data["K"], (3, 3), f"K of {source}")
+    if K[0, 0] <= 0 or K[1, 1] <= 0 or (K[2] != (0, 0, 1)).any():
+        raise DreamitateError(f"K of {source} must have positive focal lengths and end in 0, 0, 1; it is {K.tolist()}.")
+    distortion = read_array(data.get("distortion") or [], None, f"The distortion of {source}")
+    if len(distortion) not in DISTORTIONS:
         raise DreamitateError(
-            f"K of {source} must be a finite 3x3 matrix with positive focal lengths; it is {K.tolist()}."
+            f"{source}: distortion must have {', '.join(map(str, DISTORTIONS))} numbers, not {len(distortion)}."
         )
-    if not np.isfinite(distortion).all():
-        raise DreamitateError(f"The distortion of {source} holds numbers that are not finite.")
     transform = se3.check_transform(data["transform_camera_to_reference"], f"transform_camera_to_reference of {source}")
-    return Camera(int(data["width"]), int(data["height"]), K, distortion, transform)
+    width, height = (read_count(data[side], f"{side} of {source}", LARGEST_PX) for side in ("width", "height"))
+    return Camera(width, height, K, distortion, transform)
 
 
 def _crop(width: int, height: int, target_width: int, target_height: int) -> tuple[int, int, int, int]:

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from . import se3
 from .camera import StereoRig, read_rig, write_rig
 from .errors import DreamitateError
+from .numbers import read_number
 from .tool import Tool, tool_from_settings
 from .video import STEPS, Images, StereoVideo, from_frames, read_mp4, write_mp4
 
@@ -58,8 +61,10 @@ def read_clip(folder: Path) -> Clip:
     if not folder.is_dir():
         raise DreamitateError(f"There is no clip folder {folder}.")
     info = _read_json(folder / "clip.json") if (folder / "clip.json").is_file() else {}
+    if not isinstance(info, dict):
+        raise DreamitateError(f"{folder}/clip.json must hold named values, such as fps.")
     rig = read_rig(folder / "cameras.json")
-    video = from_frames(_read_frames(folder), float(info.get("fps", 4.0)))
+    video = from_frames(_read_frames(folder), read_number(info.get("fps", 4.0), f"fps in {folder}/clip.json"))
     for name, camera in zip(("camera_1", "camera_2"), rig.cameras, strict=True):
         if (camera.width, camera.height) != (video.width, video.height):
             raise DreamitateError(
@@ -70,7 +75,10 @@ def read_clip(folder: Path) -> Clip:
     for i, background in enumerate(backgrounds, start=1):
         if background.shape != (video.height, video.width, 3):
             raise DreamitateError(f"{folder}/background_{i}.png must be {video.width}x{video.height} as the video is.")
-    tools = [tool_from_settings(entry, folder, f"{folder}/tools.json") for entry in _read_json(folder / "tools.json")]
+    entries = _read_json(folder / "tools.json")
+    if not isinstance(entries, list):
+        raise DreamitateError(f"{folder}/tools.json must be a list of tools; see the clip folder in the README.")
+    tools = [tool_from_settings(entry, folder, f"{folder}/tools.json") for entry in entries]
     return Clip(video, backgrounds[0], backgrounds[1], rig, tools, info, _read_truth(folder / "truth.npz"))
 
 
@@ -129,8 +137,12 @@ def _read_frames(folder: Path) -> Images:
 def _read_truth(path: Path) -> dict[str, NDArray[np.float64]] | None:
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as data:
-        return {name: se3.check_transform(data[name], f"{name} in {path}") for name in data.files}
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            arrays = {name: data[name] for name in data.files}
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, AttributeError, NotImplementedError) as error:
+        raise DreamitateError(f"{path} cannot be read: {error}.") from None
+    return {name: se3.check_transform(poses, f"{name} in {path}") for name, poses in arrays.items()}
 
 
 def _read_json(path: Path) -> Any:
@@ -138,5 +150,5 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise DreamitateError(f"There is no file {path}.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise DreamitateError(f"{path} is not JSON: {error}.") from None

@@ -100,12 +100,15 @@ def to_quaternion_xyzw(rotation: ArrayLike) -> Array:
 
 def check_transform(transform: ArrayLike, name: str) -> Array:
     """Return the transforms (..., 4, 4) as floats. Raises DreamitateError where one is no rigid motion."""
-    transform = np.asarray(transform, float)
+    try:
+        transform = np.asarray(transform, float)
+    except (TypeError, ValueError, OverflowError):
+        raise DreamitateError(f"{name} must be a 4x4 matrix of numbers.") from None
     if transform.shape[-2:] != (4, 4):
         raise DreamitateError(f"{name} has shape {transform.shape}; a rigid motion is a 4x4 matrix.")
     if not np.isfinite(transform).all():
         raise DreamitateError(f"{name} holds numbers that are not finite.")
-    rotation = transform[..., :3, :3]
+    rotation = np.clip(transform[..., :3, :3], -1e6, 1e6)  # the square of an absurd number must not overflow
     error = np.abs(np.swapaxes(rotation, -1, -2) @ rotation - np.eye(3)).max()
     last_row_error = np.abs(transform[..., 3, :] - (0, 0, 0, 1)).max()
     if error > 1e-4 or np.any(np.linalg.det(rotation) < 0) or last_row_error > 1e-9:

@@ -1,5 +1,6 @@
 """Tools: known CAD meshes with a stated origin, tip and mount."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 
 from . import se3
 from .errors import DreamitateError, unknown
+from .numbers import read_array
 from .paths import config_dir
 
 Array = NDArray[np.float64]
 
+NAME = re.compile(r"\w[\w .-]*")
+"""What a tool may be called: it becomes a file's name."""
 UNITS_M = {"m": 1.0, "mm": 1e-3}
 LARGEST_M = 2.0
 """A hand-held tool larger than this is a mesh in the wrong units."""
@@ -37,8 +41,8 @@ def read_mesh(path: Path, units: str) -> trimesh.Trimesh:
 
     Raises DreamitateError for a missing, empty or unreadable file, unknown units, or a size that no tool has.
     """
-    if units not in UNITS_M:
-        raise unknown("unit of length", units, UNITS_M)
+    if not isinstance(units, str) or units not in UNITS_M:
+        raise unknown("unit of length", str(units), UNITS_M)
     if not Path(path).is_file():
         raise DreamitateError(f"There is no mesh {path}.")
     try:
@@ -72,13 +76,20 @@ def tool_from_settings(settings: dict[str, Any], folder: Path, source: str) -> T
     """Return the tool of an entry of `tool.yaml` or `tools.json`; mesh paths are relative to `folder`."""
     if not isinstance(settings, dict) or not {"name", "mesh"} <= set(settings):
         raise DreamitateError(f"A tool in {source} must have a name and a mesh; it has {settings}.")
-    mesh_path = Path(folder) / settings["mesh"]
+    name, mesh = settings["name"], settings["mesh"]
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise DreamitateError(
+            f"The name of a tool in {source} must be letters, digits, _ - . and spaces; it is {name!r}."
+        )
+    if not isinstance(mesh, str) or "\0" in mesh:
+        raise DreamitateError(f"The mesh of tool {name!r} in {source} must be a file's name; it is {mesh!r}.")
+    mesh_path = Path(folder) / mesh
     mount = settings.get("transform_tool_to_flange", np.eye(4))
     return Tool(
-        name=str(settings["name"]),
+        name=name,
         mesh=read_mesh(mesh_path, settings.get("units", "m")),
         mesh_path=mesh_path,
         transform_tool_to_flange=se3.check_transform(mount, f"transform_tool_to_flange in {source}"),
-        tip=np.array(settings.get("tip", (0.0, 0.0, 0.0)), float),
+        tip=read_array(settings.get("tip", (0.0, 0.0, 0.0)), (3,), f"tip of tool {name!r} in {source}"),
         settings=settings,
     )

@@ -32,8 +32,8 @@ class StereoVideo:
                 f"A stereo video has {STEPS + 1} + {STEPS} RGB frames of one size;"
                 f" these are {self.view_1.shape} and {self.view_2.shape}."
             )
-        if not self.fps > 0:
-            raise DreamitateError(f"A video's fps must be positive; it is {self.fps}.")
+        if not 0 < self.fps < 1e6:
+            raise DreamitateError(f"A video's fps must be a positive number; it is {self.fps}.")
 
     @property
     def width(self) -> int:

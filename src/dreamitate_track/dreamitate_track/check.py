@@ -9,6 +9,8 @@ from dreamitate_core.errors import DreamitateError
 SMALLEST_PX = 64
 FLAT_GREY_LEVELS = 2.0
 NEAREST_M, FARTHEST_M = 0.02, 10.0
+NARROWEST, WIDEST = float(np.tan(np.radians(1.5))), float(np.tan(np.radians(85.0)))
+"""Tangents of half the angles of view that cameras have."""
 
 
 def check_clip(clip: Clip) -> None:
@@ -28,6 +30,18 @@ def check_clip(clip: Clip) -> None:
             raise DreamitateError(
                 f"The intrinsics of camera {number} must be finite with positive focal lengths;"
                 f" K is {camera.K.tolist()}."
+            )
+        seen = np.array([video.width / camera.K[0, 0], video.height / camera.K[1, 1]]) / 2
+        if not ((seen > NARROWEST) & (seen < WIDEST)).all():
+            raise DreamitateError(
+                f"Camera {number} sees {np.degrees(2 * np.arctan(seen[0])):.3g} x"
+                f" {np.degrees(2 * np.arctan(seen[1])):.3g} degrees by its K; 3 to 170 degrees are allowed."
+                " K must be that of the cropped and resized pictures."
+            )
+        beside = np.abs(camera.K[:2, 2] / (video.width, video.height) - 0.5)
+        if not (beside < 2.0).all():
+            raise DreamitateError(
+                f"The principal point of camera {number} is {camera.K[:2, 2].round(1).tolist()}, far outside it."
             )
         if not np.isfinite(camera.distortion).all():
             raise DreamitateError(f"The distortion of camera {number} holds numbers that are not finite.")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError, unknown
+from dreamitate_core.numbers import read_array, read_count
 from dreamitate_core.video import STEPS
 
 Array = NDArray[np.float64]
@@ -91,37 +92,22 @@ def _add(hints: ToolHints, entry: Any, clip: Clip, source: str, folder: Path | N
     kinds = {"box", "mask", "pose"} & set(entry) if isinstance(entry, dict) else set()
     if len(kinds) != 1:
         raise DreamitateError(f"{source} must have exactly one of box, mask, pose.")
-    step = _whole(entry.get("step"), STEPS, f"step of {source}") - 1
+    step = read_count(entry.get("step"), f"The step of {source}", STEPS) - 1
     if "pose" in kinds:
-        pose = _numbers(entry["pose"], (4, 4), f"pose of {source}")
-        hints.poses[step] = se3.check_transform(pose, f"pose of {source}")
+        hints.poses[step] = se3.check_transform(
+            read_array(entry["pose"], (4, 4), f"The pose of {source}"), f"The pose of {source}"
+        )
         return
-    place = step, _whole(entry.get("view"), 2, f"view of {source}") - 1
+    place = step, read_count(entry.get("view"), f"The view of {source}", 2) - 1
     if "box" in kinds:
         hints.boxes[place] = _box(entry["box"], clip, source)
     else:
         hints.masks[place] = _mask(entry["mask"], clip, source, folder)
 
 
-def _whole(value: Any, most: int, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
-        raise DreamitateError(f"The {name} must be a whole number from 1 to {most}; it is {value!r}.")
-    return value
-
-
-def _numbers(value: Any, shape: tuple[int, ...], name: str) -> Array:
-    try:
-        numbers = np.array(value, float)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.zeros(0)
-    if numbers.shape != shape or not np.isfinite(numbers).all():
-        raise DreamitateError(f"The {name} must be finite numbers of shape {shape}.")
-    return numbers
-
-
 def _box(value: Any, clip: Clip, source: str) -> Array:
     """Return the box cut to the picture."""
-    box = _numbers(value, (4,), f"box of {source}")
+    box = read_array(value, (4,), f"The box of {source}")
     box = np.clip(box, 0, [clip.video.width, clip.video.height] * 2)
     if (box[2:] - box[:2]).min() < SMALLEST_BOX_PX:
         raise DreamitateError(

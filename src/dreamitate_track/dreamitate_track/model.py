@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 SMALLEST_M = 0.01
 LARGEST_M = 2.0
+SMALLEST_M2 = 1e-6
 MAX_LABELS = 4
 SAME_COLOUR = 60.0
 """RGB distance under which two faces bear the same label."""
@@ -57,6 +58,8 @@ def make_model(tool: Tool) -> Model:
             f"The mesh of tool {tool.name!r} is {size:.3g} m large; {SMALLEST_M} to {LARGEST_M} m is allowed."
             " Meshes must be in metres; is it in millimetres (units: mm)?"
         )
+    if float(mesh.area) < SMALLEST_M2:
+        raise DreamitateError(f"The mesh of tool {tool.name!r} has no surface: all its triangles are lines or points.")
     middle = (used.min(axis=0) + used.max(axis=0)) / 2
     label, colours = _label_faces(mesh)
     pose = np.eye(4)

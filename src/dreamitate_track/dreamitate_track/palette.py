@@ -21,6 +21,7 @@ SKIN_TONES = np.array(
 )
 SHADES = np.linspace(0.25, 1.1, 12)
 HIGHLIGHTS = (0.0, 0.1, 0.2)
+COLOURLESS_TRUST = 0.6
 SIGMA_DARK, SIGMA_PER_LEVEL = 9.0, 0.09
 """A colour's spread: grey levels at black, and more per grey level of its brightest channel."""
 
@@ -50,7 +51,13 @@ class Palette:
 
 
 def palette_of(colours: NDArray[np.float64], scene: Table) -> Palette:
-    """Return the first palette from label colours (L, 3) RGB and the scene's histogram (counts)."""
+    """Return the first palette from label colours (L, 3) RGB and the scene's histogram (counts).
+
+    No colours (0, 3): one label of any colour, so that what changed and is no skin may be the tool.
+    """
+    if not len(colours):
+        anything = np.full((1, BINS, BINS, BINS), UNIFORM, np.float32)
+        return Palette(anything, shaded(SKIN_TONES, 0.6), normalised(scene), np.full(1, COLOURLESS_TRUST, np.float32))
     parts = np.stack([shaded(colour[None], 1.0) for colour in colours])
     chroma = np.ptp(colours, axis=1)
     trust = np.clip(chroma / 80.0, 0.35, 1.0).astype(np.float32)
