@@ -49,6 +49,8 @@ def run(options: argparse.Namespace) -> int:
     with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for row in pool.map(damage_one, seeds, chunksize=PER_SCENE):
             rows.append(row)
+            if row["outcome"] == "crash" or row["ok"]:
+                print(_failed(row), flush=True)
             if len(rows) % 50 == 0 or len(rows) == len(seeds):
                 print(f"[{len(rows)}/{len(seeds)}] damaged clips", flush=True)
     report = {
@@ -142,12 +144,11 @@ def table(rows: list[Row]) -> str:
         lines.append(
             f"{name:26} {len(own):6d} {count['refused']:8d} {count['tracked']:8d} {count['crash']:6d} {ok:18d}"
         )
-    for row in rows:
-        if row["outcome"] == "crash" or row["ok"]:
-            lines.append(
-                f"seed {row['seed']}: {', '.join(row['damages'])}: {row.get('said') or str(row['ok']) + ' ok'}"
-            )
     return "\n".join(lines)
+
+
+def _failed(row: Row) -> str:
+    return f"seed {row['seed']}: {', '.join(row['damages'])}: {row.get('said') or str(row['ok']) + ' frames ok'}"
 
 
 def last_line(rows: list[Row]) -> str:

@@ -215,7 +215,7 @@ def bars(rng: Rng, clip: Clip, other: Clip) -> Clip:
 @damage
 def decoy(rng: Rng, clip: Clip, other: Clip) -> Clip:
     """A ball or a stick of one of the tool's own colours crosses the table; both cameras see it where it is."""
-    colours = np.asarray(clip.tools[0].mesh.visual.face_colors, int)[:, :3]  # type: ignore[union-attr]
+    colours = np.asarray(clip.tools[0].mesh.visual.face_colors, int)[:, :3]
     colour = colours[rng.integers(len(colours))]
     start, end = (np.array([*rng.uniform((-0.2, -0.12), (0.2, 0.12)), 0.02]) for _ in range(2))
     stick = rng.uniform(-0.08, 0.08, 3) * rng.integers(0, 2)

@@ -20,6 +20,8 @@ LOST_SCORE = 0.25
 VISIBLE, PARTIAL = 0.12, 0.45
 """Shares of the tool's picture, both views together, below which it counts as not visible, and as partly visible."""
 SMALLEST_PX = 12.0
+EXPLAINED = 0.55
+"""Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing."""
 MARGIN = 0.12
 """A clip whose best turned-over reading is nearer than this share of the score does not settle which way round."""
 
@@ -83,7 +85,8 @@ def statuses(quality: Quality, seen: NDArray[np.bool_], settled: bool) -> NDArra
         if quality.visible[t] < VISIBLE or quality.pixels[t] < SMALLEST_PX:
             status[t] = Status.NOT_VISIBLE
             continue
-        if not seen[t] or quality.score[t] < LOST_SCORE or not settled:
+        alone = quality.explained[t] >= EXPLAINED
+        if not seen[t] or quality.score[t] < LOST_SCORE or not alone or not settled:
             status[t] = Status.LOST
             lost_before = was_found
             continue
