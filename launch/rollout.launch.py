@@ -4,14 +4,18 @@ from launch.action import Action
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
+    GroupAction,
+    IncludeLaunchDescription,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
 )
 from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
-from launch.substitutions import EnvironmentVariable, LaunchConfiguration
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+from launch_ros.substitutions import FindPackageShare
 
 from dreamitate import graph
 from dreamitate_core.paths import config_dir
@@ -41,7 +45,15 @@ def _nodes(context: LaunchContext) -> list[Action]:
 
 
 def _node(start: graph.NodeStart, log_level: str) -> list[Action]:
-    """Return a node, and the end of the whole launch with its end: no rollout goes on without one of them."""
+    """Return a node, and the end of the whole launch with its end: no rollout goes on without one of them.
+
+    A driver's launch file is included in a scope of its own: it sees its own arguments only, and none of them stay.
+    """
+    if start.is_launch_file:
+        file = PathJoinSubstitution([FindPackageShare(start.package), "launch", start.executable])
+        source = PythonLaunchDescriptionSource(file)
+        include = IncludeLaunchDescription(source, launch_arguments=start.launch_arguments.items())
+        return [GroupAction([include], scoped=True, forwarding=False)]
     level = ["--ros-args", "--log-level", f"{start.name}:={log_level}"] if start.ours else []
     node = Node(
         package=start.package,

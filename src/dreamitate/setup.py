@@ -38,6 +38,7 @@ setup(
         "console_scripts": [
             "dreamitate = dreamitate.cli:main",
             "coordinator_node = dreamitate.coordinator_node:main",
+            "frames_node = dreamitate.frames_node:main",
         ]
     },
 )

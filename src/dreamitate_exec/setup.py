@@ -17,5 +17,10 @@ setup(
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",
     description="From a tracked tool path to a checked, timed joint trajectory, and what stops the arm.",
     license="Apache-2.0",
-    entry_points={"console_scripts": ["executor_node = dreamitate_exec.executor_node:main"]},
+    entry_points={
+        "console_scripts": [
+            "executor_node = dreamitate_exec.executor_node:main",
+            "moveit_planner_node = dreamitate_exec.moveit_planner_node:main",
+        ]
+    },
 )

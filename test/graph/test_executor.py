@@ -308,6 +308,16 @@ def test_preview_comes_before_the_motion(rig: Rig) -> None:
     rig.set("approve", "false")
 
 
+def test_frames_that_a_driver_does_not_know_are_told(rig: Rig) -> None:
+    frames = Node("dreamitate.frames_node", rig.environment, robot="ur5", root="world")
+    try:
+        told = rig.wait_for("frames")["names"]
+    finally:
+        frames.kill()
+    cameras = [f"table>camera_{number}_color_optical_frame" for number in (1, 2)]
+    assert told == [*cameras, "table>world", "tool0>tool", "tool>tool_tip"]
+
+
 def test_an_executor_that_was_killed_comes_back_to_a_moving_arm(rig: Rig) -> None:
     """Who stops the arm is the coordinator: see test_faults. Here nobody does, and the new executor must not start."""
     rig.tell("speed all 0.1")

@@ -46,12 +46,6 @@ def test_an_unknown_argument_is_named() -> None:
         check_arguments({"tsak": "sweeping"})
 
 
-@pytest.mark.parametrize("hardware", ["mock", "real"])
-def test_hardware_that_is_not_wired_is_refused_whole(hardware: str) -> None:
-    with pytest.raises(DreamitateError, match=f"hardware:={hardware} is not there yet.*hardware:=sim"):
-        rollout_nodes({"hardware": hardware})
-
-
 def test_rviz_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMENT_PREFIX_PATH", "")
     with pytest.raises(DreamitateError, match="no rviz2 here"):

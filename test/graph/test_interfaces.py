@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dreamitate.interfaces import EVERYWHERE, NODES, table
+from dreamitate.interfaces import EVERYWHERE, IN_SIMULATION, NODES, table
 from dreamitate_ros.interface import NodeInterface
 
 README = Path(__file__).parents[2] / "README.md"
@@ -29,9 +29,9 @@ def test_the_table_names_everything() -> None:
 
 
 def test_the_running_graph_offers_exactly_what_the_table_says(standing_graph: Any) -> None:
-    while len(standing_graph.events("diagnosed")) < len(NODES):
+    while len(standing_graph.events("diagnosed")) < len(IN_SIMULATION):
         standing_graph.wait_for("diagnosed")
-    expected = {node.name: _offers(node) for node in NODES}
+    expected = {node.name: _offers(node) for node in IN_SIMULATION}
     for _ in range(ATTEMPTS):
         standing_graph.command("graph")
         found = standing_graph.wait_for("graph")["nodes"]

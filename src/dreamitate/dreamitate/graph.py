@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.paths import config_dir
-from dreamitate_core.robot import load_robot, robot_names
+from dreamitate_core.robot import Robot, load_robot, robot_names
 from dreamitate_core.task import load_task, task_names
+from dreamitate_core.tool import Tool, load_tool
 from dreamitate_data.interface import RECORDER
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
-from dreamitate_exec.interface import PLANNERS
+from dreamitate_exec.interface import MOVEIT, PLANNERS
 from dreamitate_gen.interface import GENERATORS
 from dreamitate_gen.interface import INTERFACE as GENERATOR
 from dreamitate_ros.interface import NodeInterface, Value
@@ -19,7 +20,9 @@ from dreamitate_sim.interface import INTERFACE as SIM
 from dreamitate_track.interface import INTERFACE as TRACKER
 from dreamitate_track.interface import TRACKERS
 
-from .interfaces import COORDINATOR
+from .hardware import arm_launch, camera_launch, check_packages, root_frame
+from .hardware import controller as hardware_controller
+from .interfaces import COORDINATOR, FRAMES
 
 TASK_ROBOT = "task"
 """The value of `robot` that stands for the robot that the task names."""
@@ -41,7 +44,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class NodeStart:
-    """One process of the graph. `arguments` go to a program that is no node of ours, such as RViz."""
+    """One process of the graph, or a driver's launch file. `arguments` go to what is no node of ours, such as RViz.
+
+    launch_arguments: of an `executable` that is a launch file. own_python: the node is started by its installed
+    program, with the Python that it was installed for, where there is one.
+    """
 
     name: str
     package: str
@@ -50,6 +57,13 @@ class NodeStart:
     remappings: tuple[tuple[str, str], ...] = ()
     arguments: tuple[str, ...] = ()
     ours: bool = True
+    launch_arguments: dict[str, str] = field(default_factory=dict)
+    own_python: bool = False
+
+    @property
+    def is_launch_file(self) -> bool:
+        """Whether this stands for all that a driver's launch file starts."""
+        return self.executable.endswith("launch.py")
 
 
 def arguments() -> tuple[Argument, ...]:
@@ -64,6 +78,9 @@ def arguments() -> tuple[Argument, ...]:
         Argument("generator", "svd", "Who dreams: the video model, or a demonstration shown again.", GENERATORS),
         Argument("tracker", "region", "Who finds the tool in the dream.", TRACKERS),
         Argument("planner", "embedded", "Who plans the arm's motion.", PLANNERS),
+        Argument("robot_ip", "", "Address of the real arm."),
+        Argument("camera_1_serial", "", "Serial number of the real camera 1."),
+        Argument("camera_2_serial", "", "Serial number of the real camera 2."),
         Argument("model", "", "Folder of a trained model; empty: the task's own under models/."),
         Argument("replay", "", "Clip folder for generator:=replay; empty: the simulator demonstrates the scene."),
         Argument("runs", "runs", "Where the rollout's folder is made."),
@@ -103,15 +120,16 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
     values = check_arguments(given)
     task = load_task(values["task"])
     robot = load_robot(task.robot if values["robot"] == TASK_ROBOT else values["robot"])
-    if values["hardware"] != "sim":
-        raise DreamitateError(
-            f"hardware:={values['hardware']} is not there yet: the drivers' cameras and arms are not wired in. "
-            "Use hardware:=sim."
-        )
-    controller = str(robot.settings["controller"]["default"])
+    hardware, tool = values["hardware"], task.tools[0]
+    check_packages(robot, hardware, values["planner"])
+    controller = hardware_controller(robot, hardware)
     seed, replay = int(values["seed"]), values["replay"]
     demonstration = ""
     if values["generator"] == "replay" and not replay:
+        if hardware == "real":
+            raise DreamitateError(
+                "hardware:=real has no simulator to demonstrate: generator:=replay needs replay:=CLIP."
+            )
         replay = demonstration = str((folder or Path(values["runs"])).resolve() / "demonstration")
     coordinator: dict[str, Value] = {
         "task": task.name,
@@ -122,7 +140,7 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
         "folder": str(folder.resolve()) if folder else "",
         "robot": robot.name,
         "controller": controller,
-        "simulated": True,
+        "simulated": hardware == "sim",
     }
     generator: dict[str, Value] = {
         "task": task.name,
@@ -135,26 +153,44 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
         "planner": values["planner"],
         "controller": controller,
         "approve": values["approve"] == "true",
-        "max_joint_state_age_s": SIMULATED_JOINT_STATE_AGE_S,
     }
+    if hardware == "sim":
+        executor["max_joint_state_age_s"] = SIMULATED_JOINT_STATE_AGE_S
+    elif "payload" in robot.settings["driver"][hardware]:
+        executor["payload_of"] = tool
     sim: dict[str, Value] = {
         "task": task.name,
         "robot": robot.name,
         "controller": controller,
         "seed": seed,
         "demonstration": demonstration,
+        "arm": hardware == "sim",
     }
-    nodes = [
-        _start(COORDINATOR, coordinator),
-        _start(EXECUTOR, executor),
-        _start(TRACKER, {"tracker": values["tracker"]}),
-        _start(GENERATOR, generator),
-        _start(SIM, sim),
-    ]
+    nodes = [_start(COORDINATOR, coordinator), _start(EXECUTOR, executor)]
+    if values["planner"] == "moveit":
+        nodes.append(replace(_start(MOVEIT, {"robot": robot.name}), own_python=True))
+    nodes += [_start(TRACKER, {"tracker": values["tracker"]}), _start(GENERATOR, generator)]
+    if hardware != "real":
+        nodes.append(_start(SIM, sim))
     if values["record"] == "true":
         recorder: dict[str, Value] = {"out": coordinator["runs"], "task": task.name, "compression": "zstd"}
         nodes.append(_start(RECORDER, recorder))
+    if hardware != "sim":
+        nodes.append(_start(FRAMES, {"task": task.name, "robot": robot.name, "root": root_frame(robot, hardware)}))
+        nodes += _drivers(robot, load_tool(tool), values)
     return [*nodes, _rviz()] if values["rviz"] == "true" else nodes
+
+
+def _drivers(robot: Robot, tool: Tool, values: Mapping[str, str]) -> list[NodeStart]:
+    """Return the launch files of the arm's driver and, where they are real, the cameras'."""
+    launches = {"arm": arm_launch(robot, tool, values["hardware"], values["robot_ip"])}
+    if values["hardware"] == "real":
+        for number in (1, 2):
+            launches[f"camera_{number}"] = camera_launch(number, values[f"camera_{number}_serial"])
+    return [
+        NodeStart(name, package, file, ours=False, launch_arguments=given)
+        for name, (package, file, given) in launches.items()
+    ]
 
 
 def find_program(package: str, executable: str) -> Path | None:

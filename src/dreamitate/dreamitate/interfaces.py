@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dreamitate_data.interface import CALIBRATION, CAPTURE, RECORDER, SESSION
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
+from dreamitate_exec.interface import MOVEIT
 from dreamitate_gen.interface import INTERFACE as GENERATOR
 from dreamitate_ros.interface import LATCHED, RELIABLE, SENSOR, NodeInterface, Parameter, Served, Topic, Value
 from dreamitate_sim.interface import INTERFACE as SIM
@@ -53,8 +54,23 @@ COORDINATOR = NodeInterface(
     ),
 )
 
-NODES = (COORDINATOR, GENERATOR, TRACKER, EXECUTOR, SIM, RECORDER)
-"""A rollout's."""
+FRAMES = NodeInterface(
+    name="frames",
+    package="dreamitate",
+    description="Where cameras, arm and tool are fixed, with drivers: from the calibration, the task and the tool.",
+    parameters=(
+        Parameter("task", "sweeping", "The task: its rig, its tool, and where its arm stands."),
+        Parameter("robot", "ur5", "The arm, as in config/robots."),
+        Parameter("root", "world", "The frame that the arm's driver ties its base to."),
+    ),
+    publishes=(Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to cameras and arm, flange to tool.", LATCHED),),
+)
+
+IN_SIMULATION = (COORDINATOR, GENERATOR, TRACKER, EXECUTOR, SIM, RECORDER)
+"""A simulated rollout's."""
+
+NODES = (*IN_SIMULATION, FRAMES, MOVEIT)
+"""Any rollout's."""
 
 TOOLS = (CALIBRATION, CAPTURE, SESSION)
 """What is started by itself."""

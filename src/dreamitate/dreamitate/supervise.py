@@ -193,12 +193,17 @@ class Supervisor:
 
 def command(node: NodeStart, log_level: str = "info") -> list[str]:
     """Return the command line of a node's process."""
+    if node.is_launch_file:
+        given = [f"{name}:={value}" for name, value in node.launch_arguments.items()]
+        return ["ros2", "launch", node.package, node.executable, *given]
     if not node.ours:
         program = find_program(node.package, node.executable)
         if program is None:
             raise DreamitateError(f"There is no {node.executable} of the ROS package {node.package}.")
         return [str(program), *node.arguments]
-    line = [sys.executable, "-m", f"{node.package}.{node.executable}", "--ros-args", "--disable-external-lib-logs"]
+    installed = find_program(node.package, node.executable) if node.own_python else None
+    line = [str(installed)] if installed else [sys.executable, "-m", f"{node.package}.{node.executable}"]
+    line += ["--ros-args", "--disable-external-lib-logs"]
     line += ["--log-level", f"{node.name}:={log_level}"]
     for name, value in node.parameters.items():
         line += ["-p", f"{name}:={_yaml(value)}"]

@@ -26,6 +26,7 @@ from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, Stage
 from .interface import INTERFACE
 from .markers_node import fresh, plan_markers
 from .mover_node import Arm, Mover
+from .payload_node import set_payload
 from .plan import plan
 from .plan_check import PlanCheck
 from .preview import preview
@@ -71,6 +72,13 @@ class ExecutorNode(ManagedStageNode):
         self._action = StageAction(
             self, ExecuteTrajectory, "execute_trajectory", self._work, Result.PLANNING_FAILED, self.may_start
         )
+
+    def begin(self) -> None:
+        """Tell the arm's controller how heavy the tool is, where that is asked for, before any motion."""
+        tool = self.value("payload_of")
+        if tool:
+            set_payload(self, self._robot, load_tool(tool), self.value("controller_wait_s"))
+        super().begin()
 
     def arms(self) -> list[Arm]:
         """Return the arms that the node moves."""

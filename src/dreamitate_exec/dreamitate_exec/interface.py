@@ -2,7 +2,8 @@
 
 from dreamitate_ros.interface import LATCHED, NodeInterface, Parameter, Served, Topic
 
-PLANNERS = ("embedded",)
+PLANNERS = ("embedded", "moveit")
+PLAN_WITH_MOVEIT = "plan_with_moveit"
 
 INTERFACE = NodeInterface(
     name="executor",
@@ -19,6 +20,7 @@ INTERFACE = NodeInterface(
         Parameter("path_tolerance_rad", 0.15, "How far a joint may lag on its way.", "rad", (0.005, 1.0)),
         Parameter("stall_limit_s", 5.0, "How long the arm may stand still on its way.", "s", (0.5, 60.0)),
         Parameter("controller_wait_s", 10.0, "How long to wait for the controller.", "s", (0.1, 120.0)),
+        Parameter("payload_of", "", "The tool whose weight the arm's controller is told before; empty: none."),
         Parameter("autostart", True, "Configure and activate at start, with no lifecycle manager."),
     ),
     subscribes=(
@@ -36,5 +38,23 @@ INTERFACE = NodeInterface(
     ),
     services=(Served("~/approve", "std_srvs/srv/SetBool", "True: carry out the plan that waits. False: refuse it."),),
     actions=(Served("execute_trajectory", "dreamitate_msgs/action/ExecuteTrajectory", "Plan and move once."),),
-    calls=(Served("<controller>/follow_joint_trajectory", "control_msgs/action/FollowJointTrajectory", "The arm's."),),
+    calls=(
+        Served("<controller>/follow_joint_trajectory", "control_msgs/action/FollowJointTrajectory", "The arm's."),
+        Served(PLAN_WITH_MOVEIT, "dreamitate_msgs/action/ExecuteTrajectory", "Of planner:=moveit."),
+    ),
+)
+
+MOVEIT = NodeInterface(
+    name="moveit_planner",
+    package="dreamitate_exec",
+    description="Plans through moveit_py, in a process of its own with ROS's Python; needs MoveIt.",
+    parameters=(
+        Parameter("robot", "ur5", "The arm, as in config/robots, which also names MoveIt's group and configuration."),
+        Parameter("free_planning_s", 5.0, "How long to look for a way through free space.", "s", (0.1, 60.0)),
+    ),
+    actions=(
+        Served(
+            PLAN_WITH_MOVEIT, "dreamitate_msgs/action/ExecuteTrajectory", "Plan from where the arm is; move nothing."
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ INTERFACE = NodeInterface(
         Parameter("seed", 1, "The scene; `~/reset` sets up a changed one.", "", (0, 2**31 - 1), read_only=False),
         Parameter("split", "test", "Objects for training or for tests.", choices=SPLITS),
         Parameter("demonstration", "", "Folder for a person's demonstration of each new scene; empty: none is made."),
+        Parameter("arm", True, "Be the arm too: its joints, its frames, its controller. Else only the cameras."),
         Parameter("image_rate_hz", 4.0, "Images a second while the arm moves.", "Hz", (0.1, 30.0), read_only=False),
         Parameter("idle_image_rate_hz", 1.0, "Images a second else.", "Hz", (0.1, 30.0), read_only=False),
         Parameter("joint_state_rate_hz", 100.0, "Joint states a second.", "Hz", (50.0, 500.0)),

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
-from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
 from dreamitate_core.clip import write_clip
 from dreamitate_core.errors import DreamitateError
@@ -22,6 +21,7 @@ from dreamitate_ros.links import link_poses, read_joints
 from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_frame, fill_image
 from dreamitate_ros.rates import RateMeter
 from dreamitate_ros.stage_node import StageNode, run_node
+from dreamitate_ros.static_frames import static_frames
 from tf2_msgs.msg import TFMessage
 
 from .arm_server_node import ArmServer
@@ -57,7 +57,8 @@ class SimNode(StageNode):
 
     def begin(self) -> None:
         """Set up the table, then serve it."""
-        self._tell_static_frames()
+        if self.value("arm"):
+            self._tell_static_frames()
         rate_hz = self.value("joint_state_rate_hz")
         self._table = table = LiveTable(
             self._robot,
@@ -69,7 +70,8 @@ class SimNode(StageNode):
             lambda moving: 1.0 / self.value("image_rate_hz" if moving else "idle_image_rate_hz"),
         )
         self._set_up(table)
-        self._server = ArmServer(self, self.value("controller"), table)
+        if self.value("arm"):
+            self._server = ArmServer(self, self.value("controller"), table)
         self.create_service(Trigger, "~/judge", self._judge, callback_group=self.free)
         self.create_service(Trigger, "~/reset", self._reset, callback_group=self.free)
 
@@ -112,8 +114,7 @@ class SimNode(StageNode):
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._table is not None
-        assert self._server is not None
-        if not self._server.idle.is_set():
+        if self._server and not self._server.idle.is_set():
             response.success, response.message = False, "The arm moves; cancel its trajectory first."
             return response
         try:
@@ -127,11 +128,13 @@ class SimNode(StageNode):
 
     def _on_step(self, position: Array, velocity: Array) -> None:
         stamp = self.get_clock().now()
+        self._step_rate.tick(stamp.nanoseconds / 1e9)
+        if not self.value("arm"):
+            return
         state = JointState(name=self._robot.joint_names)
         state.header.stamp = stamp.to_msg()
         state.position, state.velocity = position.tolist(), velocity.tolist()
         self._states.publish(state)
-        self._step_rate.tick(stamp.nanoseconds / 1e9)
         self._steps += 1
         if self._steps % max(round(self.value("joint_state_rate_hz") / TF_RATE_HZ), 1) == 0:
             poses = link_poses(self._joints, dict(zip(self._robot.joint_names, position, strict=True)))
@@ -147,22 +150,7 @@ class SimNode(StageNode):
 
     def _tell_static_frames(self) -> None:
         """Publish where cameras, arm and tool are fixed."""
-        to_table = self._rig.transform_reference_to_table
-        if to_table is None:
-            raise DreamitateError(f"The rig {self._task.rig!r} lacks transform_reference_to_table.")
-        placed = (self._task.settings.get("robots") or {}).get(self._robot.name)
-        if placed is None:
-            raise DreamitateError(f"Task {self._task.name!r} does not say where the robot {self._robot.name!r} stands.")
-        tip = se3.make_transform(np.eye(3), self._tool.tip)
-        frames: list[tuple[str, str, Array]] = [
-            ("table", frame, to_table @ camera.transform_camera_to_reference)
-            for frame, camera in zip(OPTICAL_FRAMES, self._rig.cameras, strict=True)
-        ]
-        frames += [
-            ("table", self._robot.base_frame, np.array(placed["transform_base_to_table"], float)),
-            (self._robot.flange_frame, "tool", self._tool.transform_tool_to_flange),
-            ("tool", "tool_tip", tip),
-        ]
+        frames = static_frames(self._task, self._robot, self._tool, self._robot.base_frame)
         self._tf_static.publish(_frames(frames, self.now_ns()))
 
 

@@ -36,6 +36,7 @@ from control_msgs.action import FollowJointTrajectory
 from dreamitate_core.robot import load_robot
 from dreamitate_core.trajectory import read_tracks
 from dreamitate_ros.messages import fill_track, read_trajectory, stamp_ns
+from tf2_msgs.msg import TFMessage
 
 PERIOD_S = 0.02
 STANDS_RAD_S = 0.001
@@ -168,6 +169,13 @@ node.create_subscription(
     MarkerArray,
     "plan_markers",
     lambda m: tell("markers", kinds=sorted({f"{marker.ns}:{marker.id}" for marker in m.markers if marker.ns})),
+    latched,
+    callback_group=free,
+)
+node.create_subscription(
+    TFMessage,
+    "/tf_static",
+    lambda m: tell("frames", names=[f"{t.header.frame_id}>{t.child_frame_id}" for t in m.transforms]),
     latched,
     callback_group=free,
 )
