@@ -62,6 +62,10 @@ class Node:
         with os.fdopen(ready) as lines:
             assert lines.readline() == "ready\n"
 
+    def end(self) -> None:
+        """Ask it to end, and wait for it."""
+        self.process.communicate(b"stop the test is over\n")
+
     def kill(self) -> None:
         """End it as nothing else can be ended."""
         self.process.kill()
@@ -90,14 +94,15 @@ class Rig:
         assert self.arms.stdout
         self._events = lines(self.arms.stdout)
 
-    def start_executor(self) -> Node:
+    def start_executor(self, **parameters: object) -> Node:
         return Node(
             self.module,
             self.environment,
             max_joint_state_age_s=JOINT_STATE_AGE_S,
             controller="one",
             approval_limit_s=1.0,
-            stall_limit_s=1.0,
+            stall_limit_s=2.0,
+            **parameters,
         )
 
     def tell(self, line: str) -> None:
@@ -318,9 +323,26 @@ def test_frames_that_a_driver_does_not_know_are_told(rig: Rig) -> None:
     assert told == [*cameras, "table>world", "tool0>tool", "tool>tool_tip"]
 
 
+def test_moveit_plans_and_the_executor_checks_and_moves(rig: Rig) -> None:
+    """After an orderly end of the first executor: its name is free for one that asks MoveIt."""
+    rig.executor.end()
+    moveit = Node("two.moveit_planner_node", rig.environment, robot="ur5")
+    rig.executor = rig.start_executor(planner="moveit")
+    try:
+        rig.begin_to_move()
+        rig.tell("cancel")
+        check_stop(rig.wait_for("trajectory", kind="stop"), on_path=False)
+        assert rig.wait_for("result")["error_code"] == CANCELLED
+    finally:
+        moveit.kill()
+        rig.executor.end()
+        rig.tell("reset")
+        rig.executor = rig.start_executor()
+
+
 def test_an_executor_that_was_killed_comes_back_to_a_moving_arm(rig: Rig) -> None:
     """Who stops the arm is the coordinator: see test_faults. Here nobody does, and the new executor must not start."""
-    rig.tell("speed all 0.1")
+    rig.tell("speed all 0.3")
     rig.begin_to_move()
     os.kill(rig.executor.process.pid, signal.SIGKILL)
     rig.executor.process.wait()

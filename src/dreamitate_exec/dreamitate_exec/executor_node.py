@@ -23,34 +23,21 @@ from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_ros.messages import fill_plan, read_track, set_header
 from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
 
+from .codes_node import CODE_OF_REASON
 from .interface import INTERFACE
 from .markers_node import fresh, plan_markers
+from .moveit_client_node import MoveItClient
 from .mover_node import Arm, Mover
 from .payload_node import set_payload
 from .plan import plan
 from .plan_check import PlanCheck
 from .preview import preview
-from .refusal import PlanRefused, Reason
+from .refusal import PlanRefused
 
 Result = ExecuteTrajectory.Result
 
 _PLANNED, _APPROVED = 0.3, 0.4
 """The fractions of a goal that are done when the plan is made, and when the motion starts."""
-_CODES = {
-    Result.INVALID_GOAL: (Reason.WRONG_FRAME,),
-    Result.BAD_TRACK: (
-        Reason.TOO_FEW_POSES,
-        Reason.NOT_FINITE,
-        Reason.TIME_NOT_INCREASING,
-        Reason.LOST_TRACK,
-        Reason.LOW_SCORE,
-        Reason.TOOL_JUMP,
-    ),
-    Result.OUT_OF_REACH: (Reason.OUT_OF_REACH, Reason.OUTSIDE_WORKSPACE),
-    Result.OVER_LIMIT: (Reason.JOINT_LIMIT, Reason.TILT, Reason.TIP_HEIGHT, Reason.TOO_SLOW),
-    Result.COLLISION: (Reason.COLLISION, Reason.NO_FREE_PATH),
-}
-CODE_OF_REASON = {reason.value: code for code, reasons in _CODES.items() for reason in reasons}
 
 
 class ExecutorNode(ManagedStageNode):
@@ -64,6 +51,7 @@ class ExecutorNode(ManagedStageNode):
         self._asks = False
         self._robot = load_robot(self.value("robot"))
         self._mover = Mover(self, self.arms(), self._changed)
+        self._moveit = MoveItClient(self) if self.value("planner") == "moveit" else None
         self.subscribe(JointState, "joint_states", self._take_joints)
         self.subscribe(Bool, "emergency_stop", self._take_stop)
         self._plans = self.publisher(PlanMessage, "plan")
@@ -170,6 +158,9 @@ class ExecutorNode(ManagedStageNode):
             goal.so_far["waypoint"] = -1 if refused.waypoint is None else refused.waypoint
             self._show(task, tools, tracks, [None] * len(tracks), refused.waypoint)
             raise StageError(CODE_OF_REASON.get(refused.reason, Result.PLANNING_FAILED), str(refused)) from None
+        except StageError:
+            self._show(task, tools, tracks, [None] * len(tracks), goal.so_far["waypoint"])
+            raise
         goal.so_far["plans"] = self._show(task, tools, tracks, plans)
         return plans
 
@@ -177,6 +168,8 @@ class ExecutorNode(ManagedStageNode):
         self, goal: Goal, task: Task, tools: Sequence[Tool], tracks: Sequence[ToolTrajectory], progress: Progress
     ) -> list[Plan]:
         """Return one plan per arm, from where it is."""
+        if self._moveit:
+            return [self._moveit.plan(goal, progress)]
         arms, starts = self._mover.arms, self._mover.positions()
         (arm,), (tool,), (track,), (start,) = arms, tools, tracks, starts
         return [plan(track, task, arm.robot, tool, start, self.value("planner"), progress)]

@@ -1,0 +1,23 @@
+"""Which error code of the action each reason of a planner is."""
+
+from dreamitate_msgs.action import ExecuteTrajectory
+
+from .refusal import Reason
+
+Result = ExecuteTrajectory.Result
+
+_CODES = {
+    Result.INVALID_GOAL: (Reason.WRONG_FRAME,),
+    Result.BAD_TRACK: (
+        Reason.TOO_FEW_POSES,
+        Reason.NOT_FINITE,
+        Reason.TIME_NOT_INCREASING,
+        Reason.LOST_TRACK,
+        Reason.LOW_SCORE,
+        Reason.TOOL_JUMP,
+    ),
+    Result.OUT_OF_REACH: (Reason.OUT_OF_REACH, Reason.OUTSIDE_WORKSPACE),
+    Result.OVER_LIMIT: (Reason.JOINT_LIMIT, Reason.TILT, Reason.TIP_HEIGHT, Reason.TOO_SLOW),
+    Result.COLLISION: (Reason.COLLISION, Reason.NO_FREE_PATH),
+}
+CODE_OF_REASON = {reason.value: code for code, reasons in _CODES.items() for reason in reasons}
