@@ -107,7 +107,7 @@ def test_xarm7_is_told_of_the_tool(install: Install) -> None:
 
 def test_mock_arms_have_the_simulators_cameras(install: Install) -> None:
     install(*PACKAGES)
-    found = nodes(hardware="mock")
+    found = nodes(hardware="mock", record="false")
     assert list(found) == ["coordinator", "executor", "tracker", "generator", "sim", "frames", "arm"]
     assert found["sim"].parameters["arm"] is False
     assert found["coordinator"].parameters["simulated"] is False
@@ -116,7 +116,7 @@ def test_mock_arms_have_the_simulators_cameras(install: Install) -> None:
 
 def test_real_cameras(install: Install) -> None:
     install(*PACKAGES)
-    found = nodes(**REAL)
+    found = nodes(**REAL, record="false")
     assert list(found) == [
         *("coordinator", "executor", "tracker", "generator", "frames", "arm", "camera_1", "camera_2")
     ]

@@ -16,7 +16,7 @@ from dreamitate_core.video import STEPS as FRAMES
 LINGER_S, STEP_S = 60.0, 0.1
 
 
-def track(clip: Clip, _: str, progress: Progress) -> dict[str, ToolTrajectory]:
+def track(clip: Clip, _: str, progress: Progress, hints: object) -> dict[str, ToolTrajectory]:
     """Return the true poses of the test's clip."""
     steps = round(LINGER_S / STEP_S) if clip.info["linger"] else 0
     for step in range(steps):
