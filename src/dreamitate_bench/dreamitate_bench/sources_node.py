@@ -3,6 +3,7 @@
 import argparse
 import array
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import rclpy
@@ -50,7 +51,8 @@ def run_arm(node: Node) -> None:
             tracks.publish(ToolTrajectory(tool=f"brush {count}"))
 
 
-def _ticks(rate_hz: float):  # type: ignore[no-untyped-def]
+def _ticks(rate_hz: float) -> Iterator[int]:
+    """Yield 0, 1, 2 ... at a steady rate."""
     count, next_s = 0, time.monotonic()
     while True:
         yield count

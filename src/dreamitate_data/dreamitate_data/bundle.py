@@ -3,7 +3,7 @@
 Poses are a rotation vector and a translation each; scipy's trust region does the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -16,6 +16,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import Camera
 
 Array = NDArray[np.float64]
+Errors = tuple[list[Array], Array]
 HUBER_PX = 1.0
 """Errors beyond it count linearly, not squared, while pictures may still be bad."""
 _ROUNDS = 6
@@ -83,7 +84,7 @@ def fit_rig(
             one, two = (_with_intrinsics(c, x[count + INTRINSICS * v :][:INTRINSICS]) for v, c in enumerate(cameras))
         return one, replace(two, transform_camera_to_reference=_matrix(x[:6]))
 
-    def errors(x: Array) -> tuple[list[Array], Array]:
+    def errors(x: Array) -> Errors:
         now, found, rows = at(x), [], []
         for entry in observations:
             first = place[entry.shot]
@@ -118,7 +119,7 @@ def fit_arm(
     """Return where base and board are; base, board: transform_base_to_reference, _board_to_flange to start from."""
     two = Rotation.from_matrix(cameras[1].transform_camera_to_reference[:3, :3]).as_rotvec()
 
-    def errors(x: Array) -> tuple[list[Array], Array]:
+    def errors(x: Array) -> Errors:
         found, rows = [], []
         for entry in observations:
             flange = transform_flange_to_base[entry.shot]
@@ -170,8 +171,13 @@ def _project(
     return np.asarray(pixels, float).reshape(-1, 2) - entry.pixels, by_local @ T[:3, :3].T, by_camera
 
 
-def _solve(errors, start: Array, robust: bool, fixed: tuple[int, ...] = ()):  # type: ignore[no-untyped-def]
-    """Return the solution, its residuals by observation, and the covariance of all parameters."""
+def _solve(
+    errors: Callable[[Array], Errors], start: Array, robust: bool, fixed: tuple[int, ...] = ()
+) -> tuple[Array, list[Array], Array]:
+    """Return the solution, its residuals by observation, and the covariance of all parameters.
+
+    errors: returns the residuals (n, 2) by observation, and their derivatives, one row per number.
+    """
     free = np.setdiff1d(np.arange(len(start)), fixed)
 
     def whole(x: Array) -> Array:
@@ -179,9 +185,9 @@ def _solve(errors, start: Array, robust: bool, fixed: tuple[int, ...] = ()):  # 
         full[free] = x
         return full
 
-    kept: dict[bytes, tuple[list[Array], Array]] = {}
+    kept: dict[bytes, Errors] = {}
 
-    def once(x: Array) -> tuple[list[Array], Array]:
+    def once(x: Array) -> Errors:
         key = x.tobytes()
         if key not in kept:
             kept.clear()
@@ -215,7 +221,8 @@ def _huber(residuals: Sequence[Array]) -> Array:
 
 def _sigmas(covariance: Array) -> tuple[float, float]:
     """Return one standard deviation of place [m] and direction [rad] along the worst axis."""
-    return tuple(float(np.sqrt(np.linalg.eigvalsh(covariance[k : k + 3, k : k + 3])[-1])) for k in (3, 0))  # type: ignore[return-value]
+    turn, place = (float(np.sqrt(np.linalg.eigvalsh(covariance[k : k + 3, k : k + 3])[-1])) for k in (0, 3))
+    return place, turn
 
 
 def _turned(rotation: Array, points: Array) -> tuple[Array, Array]:
