@@ -235,6 +235,8 @@ def test_the_command_writes_says_where_and_checks(folder: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert str(folder / "calibration.yaml") in said
     assert "residual camera_1" in said
+    assert "residual 0." in said  # the arm's
+    assert "the scale rests on" not in said
     assert (folder / "calibration_coverage.png").is_file()
     assert read_rig(folder / "calibration.yaml").transform_reference_to_table is not None
     line = ["calibrate", "--check", str(folder / "calibration.yaml")]

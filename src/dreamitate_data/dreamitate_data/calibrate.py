@@ -23,6 +23,7 @@ Image = NDArray[np.uint8]
 
 _CELLS = 8, 5
 _BASELINE_SHARE = 0.02
+_UNCHECKED_SIZE = "the scale rests on the board's size as said: measure a square, and check by --baseline-mm or an arm"
 
 
 def calibrate(
@@ -61,7 +62,7 @@ def calibrate(
         arm.transform_base_to_reference if arm else None,
         _arm_data(arm),
         {},
-        rig.notes,
+        [*rig.notes, *([] if arm or baseline_m else [_UNCHECKED_SIZE])],
     )
     return calibration, draw_coverage(rig)
 
