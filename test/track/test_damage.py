@@ -8,7 +8,8 @@ import pytest
 
 from dreamitate_bench import damage
 from dreamitate_bench.damage_files import damage_folder
-from dreamitate_bench.damages import ABSENT, DAMAGES, FATAL
+from dreamitate_bench.damage_meshes import ABSENT
+from dreamitate_bench.damages import DAMAGES, FATAL
 from dreamitate_core.clip import Clip, read_clip, write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_track.track import track

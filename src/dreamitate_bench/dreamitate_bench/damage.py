@@ -76,7 +76,8 @@ def damage_one(seed: int) -> Row:
     from dreamitate_track.track import track
 
     from .damage_files import damage_folder
-    from .damages import ABSENT, DAMAGES
+    from .damage_meshes import ABSENT
+    from .damages import DAMAGES
 
     rng = np.random.default_rng([seed, 77])
     number = SCENE_SEED + seed // PER_SCENE
