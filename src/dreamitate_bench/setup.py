@@ -25,4 +25,5 @@ setup(
     maintainer_email="maintainers@users.noreply.r-seed-2f4286e2.example",
     description="Dreamitate's measurements: whole tasks over many scenes, and the picture of the loop.",
     license="Apache-2.0",
+    entry_points={"console_scripts": ["sources_node = dreamitate_bench.sources_node:main"]},
 )

@@ -38,7 +38,7 @@ def test_stop_along_a_plan(made: Plan, share: float) -> None:
     assert np.abs(stop.acceleration / UR5.acceleration_limit).max() <= 1.0
     step_s = np.diff(stop.time_s)[:, None]
     between = np.diff(stop.velocity, axis=0) / step_s
-    assert np.abs(between / UR5.acceleration_limit).max() <= 1.0
+    assert (np.abs(between / UR5.acceleration_limit) <= 1.0).all()  # there is nothing between where it rests already
     moved = 0.5 * (stop.velocity[1:] + stop.velocity[:-1]) * step_s
     np.testing.assert_allclose(np.diff(stop.position, axis=0), moved, atol=1e-4)
 
