@@ -17,11 +17,27 @@ from scipy.spatial.transform import Rotation
 from dreamitate_core import se3
 from dreamitate_core.robot import Robot
 from dreamitate_exec.chain import Chain
-from dreamitate_exec.timing import rest_to_rest
 
 Array = NDArray[np.float64]
 
 STEPS = 60
+
+
+def minimum_jerk(path: CubicSpline, robot: Robot, share: float, step_s: float) -> tuple[Array, list[Array]]:
+    """Return times and positions, velocities, accelerations (N, dof) along a path from rest to rest, within limits."""
+
+    def along(u: Array, duration_s: float) -> list[Array]:
+        s = path.x[-1] * u**3 * (10 - 15 * u + 6 * u**2)
+        rate = path.x[-1] * 30 * u**2 * (1 - u) ** 2 / duration_s
+        change = path.x[-1] * 60 * u * (1 - u) * (1 - 2 * u) / duration_s**2
+        first, second = path(s, 1), path(s, 2)
+        return [path(s), first * rate[:, None], second * rate[:, None] ** 2 + first * change[:, None]]
+
+    _, speed, push = along(np.linspace(0.0, 1.0, 2001), 1.0)
+    most = np.abs(speed / robot.velocity_limit).max(), np.sqrt(np.abs(push / robot.acceleration_limit).max())
+    duration_s = float(max(most)) / share
+    time_s = np.linspace(0.0, duration_s, int(np.ceil(duration_s / step_s)) + 1)
+    return time_s, along(time_s / duration_s, duration_s)
 
 
 class Message(SimpleNamespace):
@@ -165,11 +181,11 @@ class RobotTrajectory:
         assert 0.0 < velocity_scaling_factor <= 1.0
         joints = np.array([list(point.positions) for point in self._message.joint_trajectory.points])
         way = np.append(0.0, np.cumsum(np.linalg.norm(np.diff(joints, axis=0), axis=1)))
-        motion = rest_to_rest(CubicSpline(way, joints), self._world.robot, velocity_scaling_factor)
+        time_s, tables = minimum_jerk(CubicSpline(way, joints), self._world.robot, velocity_scaling_factor, resample_dt)
         names = list(self._message.joint_trajectory.joint_names)
         self._message = Message()
         self._message.joint_trajectory.joint_names = names[::-1]
-        for row in zip(motion.time_s, motion.position, motion.velocity, motion.acceleration, strict=True):
+        for row in zip(time_s, *tables, strict=True):
             point = Message(positions=row[1][::-1], velocities=row[2][::-1], accelerations=row[3][::-1])
             point.time_from_start.sec, point.time_from_start.nanosec = divmod(round(row[0] * 1e9), 10**9)
             self._message.joint_trajectory.points.append(point)
