@@ -38,15 +38,22 @@ class Clip:
 
 
 def read_image(path: Path) -> Images:
-    """Return the picture (H, W, 3) RGB. Raises DreamitateError where it is missing, unreadable or grey."""
+    """Return the picture (H, W, 3) RGB. Raises DreamitateError where it is missing, broken or grey."""
     if not Path(path).is_file():
         raise DreamitateError(f"There is no picture {path}.")
+    if _ends_early(Path(path).read_bytes()):
+        raise DreamitateError(f"{path} cannot be read as a picture: the JPEG file ends too early. Copy it again.")
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise DreamitateError(f"{path} cannot be read as a picture.")
     if image.ndim != 3 or image.dtype != np.uint8:
         raise DreamitateError(f"{path} must be an 8-bit colour picture; it has shape {image.shape} of {image.dtype}.")
     return np.asarray(cv2.cvtColor(image[..., :3], cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _ends_early(data: bytes) -> bool:
+    """Whether a JPEG file's last scan has no end; the rest would be read as grey."""
+    return data[:2] == b"\xff\xd8" and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
 
 
 def write_image(path: Path, image: Images) -> None:

@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from dreamitate_core.camera import Camera, StereoRig, crop_and_resize
 from dreamitate_core.errors import DreamitateError
 
+from .photo_order import look_exchanged
+
 Image = NDArray[np.uint8]
 
 SHAPE_TOLERANCE = 0.01
@@ -17,12 +19,19 @@ def fitted_photos(
 ) -> tuple[Image, Image, StereoRig]:
     """Return both photos (height, width, 3) and the rig that belongs to them.
 
-    Raises DreamitateError for a photo that is no 8-bit RGB picture or not of its camera's shape.
+    Raises DreamitateError for a photo that is no 8-bit RGB picture, grey, or not of its camera's shape, and for photos
+    that look exchanged.
     """
     for number, (photo, camera) in enumerate(zip((photo_1, photo_2), rig.cameras, strict=True), start=1):
         _check(photo, camera, number)
     small = rig.cropped_and_resized(width, height)
-    return crop_and_resize(photo_1, width, height), crop_and_resize(photo_2, width, height), small
+    one, two = crop_and_resize(photo_1, width, height), crop_and_resize(photo_2, width, height)
+    if look_exchanged(one, two, small):
+        raise DreamitateError(
+            "The photos look exchanged: what lies on the table agrees better with photo 1 from camera_2 and photo 2 from"
+            " camera_1. Give them in the other order, or name the camera file that belongs to them."
+        )
+    return one, two, small
 
 
 def _check(photo: Image, camera: Camera, number: int) -> None:
@@ -39,3 +48,5 @@ def _check(photo: Image, camera: Camera, number: int) -> None:
         )
     if photo.std() < 1.0:
         raise DreamitateError(f"Photo {number} shows nothing: all its pixels are alike. Is the lens covered?")
+    if (photo == photo[..., :1]).all():
+        raise DreamitateError(f"Photo {number} is grey; the dream needs colours. Is the camera set to a colour format?")

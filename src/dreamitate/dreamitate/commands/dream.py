@@ -23,11 +23,14 @@ def run(options: argparse.Namespace) -> int:
     """Dream once and write the clip."""
     from dreamitate_core.camera import load_rig, read_rig
     from dreamitate_core.clip import read_image, write_clip
+    from dreamitate_core.errors import DreamitateError
     from dreamitate_core.task import load_task
 
     task = load_task(options.task)
     rig = read_rig(options.cameras) if options.cameras else load_rig(task.rig)
     photo_1, photo_2 = read_image(options.photo_1), read_image(options.photo_2)
+    if photo_1.shape == photo_2.shape and (photo_1 == photo_2).all():
+        raise DreamitateError(f"{options.photo_1} and {options.photo_2} are the same picture; each camera has its own.")
 
     from dreamitate_gen.registry import load_generator
 
