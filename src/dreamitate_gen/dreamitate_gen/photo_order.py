@@ -1,7 +1,7 @@
 """Whether two photos belong to the cameras that they are said to be from.
 
-What lies on the table is seen by both cameras; each photo, laid onto the table's plane with its own camera, shows it in the
-same places. With the photos exchanged it does not, and the exchanged order fits better.
+What lies on the table is seen by both cameras; each photo, laid onto the table's plane with its own camera, shows it in
+the same places. With the photos exchanged it does not, and the exchanged order fits better.
 """
 
 import cv2

@@ -28,8 +28,8 @@ def fitted_photos(
     one, two = crop_and_resize(photo_1, width, height), crop_and_resize(photo_2, width, height)
     if look_exchanged(one, two, small):
         raise DreamitateError(
-            "The photos look exchanged: what lies on the table agrees better with photo 1 from camera_2 and photo 2 from"
-            " camera_1. Give them in the other order, or name the camera file that belongs to them."
+            "The photos look exchanged: what lies on the table agrees better with photo 1 from camera_2 and photo 2"
+            " from camera_1. Give them in the other order, or name the camera file that belongs to them."
         )
     return one, two, small
 
