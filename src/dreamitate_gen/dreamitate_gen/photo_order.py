@@ -42,7 +42,8 @@ def _on_table(photo: NDArray[np.uint8], camera: Camera, rig: StereoRig) -> Array
     pixels, _ = camera.project(se3.transform_points(se3.inverse(rig.transform_reference_to_table), points))
     places = pixels.reshape(ROWS, COLUMNS, 2).astype(np.float32)
     smooth = cv2.GaussianBlur(photo, (0, 0), photo.shape[1] / 128)
-    return cv2.remap(smooth, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(float)
+    laid = cv2.remap(smooth, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(laid, float)
 
 
 def _correlation(one: Array, two: Array) -> float:
