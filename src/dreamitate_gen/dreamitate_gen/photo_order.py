@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 HALF_SIZE_M = 0.30, 0.22
 """Of the piece of table that is compared, in x and y."""
 ROWS, COLUMNS = 96, 144
-MARGIN = 0.15
+MARGIN = 0.3
 """By which the exchanged order must correlate better to count as exchanged (the right one does so by 0.40 or more on
 simulated scenes)."""
 
