@@ -17,6 +17,7 @@ setup(
         "dreamitate_core",
         "huggingface_hub",
         "numpy",
+        "opencv-python-headless",
         "peft",
         "safetensors",
         "tensorboard",
