@@ -9,16 +9,20 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from dreamitate_msgs.action import TrackTool
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from std_msgs.msg import String
 
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.trajectory import Status
 from dreamitate_core.video import STEPS
+from dreamitate_ros.stage_node import StageError
 from dreamitate_track.hints import ToolHints, hints_to_json, parse_hints, read_hints
 from dreamitate_track.track import track
+from dreamitate_track.tracker_node import TrackerNode
 
 SURE = (Status.OK, Status.PARTIAL, Status.RECOVERED)
 
@@ -137,3 +141,14 @@ def test_boxes_teach_the_colours_of_a_tool_that_the_dream_drew_otherwise(small_c
         for path in (track(clip), track(clip, hints=hints))
     ]
     assert np.median(error[1]) < 0.01 < np.median(error[0])
+
+
+def test_hints_on_the_topic_are_used_once_and_refused_where_they_do_not_fit(small_clip: Clip) -> None:
+    node = TrackerNode.__new__(TrackerNode)
+    node._take_hints(String(data=said(step=2, view=1, box=[1, 2, 30, 40])))
+    assert list(node._used_hints(small_clip)["block"].boxes) == [(1, 0)]
+    assert node._used_hints(small_clip) == {}
+    node._take_hints(String(data=said(step=2, view=1, mask="/etc/passwd")))
+    with pytest.raises(StageError, match="files are not read here") as error:
+        node._used_hints(small_clip)
+    assert error.value.code == TrackTool.Result.INVALID_GOAL
