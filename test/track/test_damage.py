@@ -12,6 +12,8 @@ from dreamitate_bench.damage_meshes import ABSENT
 from dreamitate_bench.damages import DAMAGES, FATAL
 from dreamitate_core.clip import Clip, read_clip, write_clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.trajectory import Status
+from dreamitate_track.quality import Quality, statuses
 from dreamitate_track.track import track
 
 SAYS = {
@@ -79,3 +81,14 @@ def test_the_bench_counts_what_it_must(small_clip: Clip, monkeypatch: pytest.Mon
     assert rows[-2]["said"] == "ZeroDivisionError: oh"
     assert "broken" in damage.table(rows)
     assert ABSENT not in [tool.name for tool in small_clip.tools]
+
+
+def test_a_few_frames_or_a_larger_thing_of_its_colour_are_no_tool() -> None:
+    def said(seen: int, explained: float) -> np.ndarray:
+        quality = Quality(np.ones(12), np.full(12, explained), np.ones(12), np.full(12, 500.0))
+        return statuses(quality, np.arange(12) < seen, True)
+
+    assert (said(12, 1.0) == Status.OK).all()
+    assert (said(5, 1.0)[:5] == Status.OK).all()
+    assert (said(4, 1.0) == Status.LOST).all()
+    assert (said(12, 0.5) == Status.LOST).all()

@@ -24,6 +24,8 @@ EXPLAINED = 0.55
 """Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing."""
 MARGIN = 0.12
 """A clip whose best turned-over reading is nearer than this share of the score does not settle which way round."""
+ENOUGH_FRAMES = 5
+"""A tool that is found in fewer frames of a clip than this is not there: a few pictures of anything look like it."""
 
 
 @dataclass(frozen=True)
@@ -95,4 +97,7 @@ def statuses(quality: Quality, seen: NDArray[np.bool_], settled: bool) -> NDArra
         else:
             status[t] = Status.RECOVERED if lost_before else Status.OK
         lost_before, was_found = False, True
+    sure = np.isin(status, (Status.OK, Status.PARTIAL, Status.RECOVERED))
+    if sure.sum() < ENOUGH_FRAMES:
+        status[sure] = Status.LOST
     return status
