@@ -20,6 +20,13 @@ LIMIT_MARGIN_RAD = 0.02
 DEXTERITY_LOWER = 0.03
 """Smallest singular value (see Chain.dexterity) that is not called singular: 0.1 m/s then takes at most 6.7 rad/s."""
 COARSE_STATIONS = 12
+HASTE_S, PUSH_S = 3.0, 8.0
+"""How many seconds of way there and back a motion at the speed limits, or at the acceleration limits, is worth."""
+
+
+GENTLE_STATIONS, GENTLE_TRIES, GENTLE_ROUNDS, GENTLE_SHRINK = 24, 20, 8, 0.75
+FREEDOM_RAD = np.array([0.3, 0.4, 0.25, 0.15])
+"""How far the weights of what is free (see Profile) are varied in the search for a gentler motion."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,12 @@ class Stations:
     time_s: Array
     waypoint: NDArray[np.intp]
 
+    def some(self, number: int) -> NDArray[np.intp]:
+        """Return the indices of so many stations of the tracked part, its ends among them, and of a few above it."""
+        first, last = np.flatnonzero(self.progress == 0.0)[-1], np.flatnonzero(self.progress == 1.0)[0]
+        tracked = np.linspace(first, last, min(number, last - first + 1)).astype(int)
+        return np.concatenate([[0, first // 2], tracked, [(last + len(self.progress)) // 2, len(self.progress) - 1]])
+
     def on_the_way(self, index: int) -> str:
         """Say for people whether a station lies above the tracked part: empty where it lies on it."""
         if np.all(self.progress[: index + 2] == 0.0):
@@ -44,12 +57,10 @@ class Stations:
 
 @dataclass(frozen=True)
 class Profile:
-    """What is free, linear in progress: the redundant joint, and the turn about the tool's own axis, in radians."""
+    """What is free, each (4,) radians, the weights of `_shapes`: the redundant joint, the turn about the tool's axis."""
 
-    joint: float
-    joint_slope: float
-    turn: float
-    turn_slope: float
+    joint: Array
+    turn: Array
 
 
 class PathFollower:
@@ -65,29 +76,56 @@ class PathFollower:
         """Return transform_flange_to_base (n, 4, 4) at the kept stations, turned about the tool's axis as profiled."""
         poses = stations.transform_tool_to_base[kept]
         if self._free_axis is not None:
-            angle = profile.turn + profile.turn_slope * (stations.progress[kept] - 0.5)
-            poses = poses @ about_axis(self._free_axis, self._tip, angle)
+            poses = poses @ about_axis(self._free_axis, self._tip, _shapes(stations.progress[kept]) @ profile.turn)
         return poses @ se3.inverse(self._mount)
 
     def joint(self, stations: Stations, profile: Profile, kept: NDArray[np.intp]) -> Array:
         """Return the redundant joint (n,) at the kept stations."""
-        return profile.joint + profile.joint_slope * (stations.progress[kept] - 0.5)
+        return _shapes(stations.progress[kept]) @ profile.joint
 
     def follow(self, stations: Stations, profile: Profile, branch: int, near: Array) -> Array:
         """Return the joint positions (N, dof) at all stations, without turns of 2 pi, the first nearest to `near`."""
         every = np.arange(len(stations.progress))
         flange = self.flange(stations, profile, every)
-        q = np.unwrap(self.inverse.solve(flange, self.joint(stations, profile, every))[:, branch], axis=0)
+        q = np.unwrap(self.inverse.solve(flange, self.joint(stations, profile, every), branch)[:, 0], axis=0)
         return q + 2 * np.pi * self._turns(q[None], near)[0][0]
+
+    def gentler(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Profile | None:
+        """Return a profile near by that costs less, found by a random search that is the same every time; or None.
+
+        None where nothing is free, or nothing better is found.
+        """
+        scale = np.concatenate([FREEDOM_RAD * self.inverse.redundant, FREEDOM_RAD * (self._free_axis is not None)])
+        if not scale.any():
+            return None
+        kept = stations.some(GENTLE_STATIONS)
+        random = np.random.default_rng(0)
+        first = best = np.concatenate([profile.joint, profile.turn])
+        lowest = np.inf
+        for shrink in GENTLE_SHRINK ** np.arange(GENTLE_ROUNDS):
+            spread = shrink * scale * random.standard_normal((GENTLE_TRIES, 8))
+            spread[0] = 0.0
+            tried = [Profile(both[:4], both[4:]) for both in best + spread]
+            q = np.unwrap(self._positions(stations, tried, kept, branch)[:, :, 0], axis=1)
+            q += 2 * np.pi * self._turns(q, start)[0][:, None]
+            cost = self._cost(q, stations, kept, start)
+            least = int(np.argmin(np.where(np.isfinite(cost), cost, np.inf)))
+            if cost[least] < lowest:
+                lowest, best = float(cost[least]), np.concatenate([tried[least].joint, tried[least].turn])
+        return None if best is first or np.array_equal(best, first) else Profile(best[:4], best[4:])
+
+    def _positions(self, stations: Stations, profiles: list[Profile], kept: NDArray[np.intp], branch: int | None) -> Array:
+        """Return joint positions (profiles, kept, branches or 1, dof)."""
+        flange = np.concatenate([self.flange(stations, profile, kept) for profile in profiles])
+        free = np.concatenate([self.joint(stations, profile, kept) for profile in profiles])
+        q = self.inverse.solve(flange, free, branch)
+        return q.reshape(len(profiles), len(kept), *q.shape[1:])
 
     def ranked(self, stations: Stations, start: Array) -> list[tuple[Profile, int]]:
         """Return (profile, branch) pairs by their cost. Raises PlanRefused where none reaches the whole path."""
-        kept = np.unique(np.linspace(0, len(stations.progress) - 1, COARSE_STATIONS).astype(int))
+        kept = stations.some(COARSE_STATIONS)
         profiles = self._profiles(stations)
-        flange = np.concatenate([self.flange(stations, profile, kept) for profile in profiles])
-        free = np.concatenate([self.joint(stations, profile, kept) for profile in profiles])
-        q = self.inverse.solve(flange, free).reshape(len(profiles), len(kept), self.inverse.branches, -1)
-        q = np.moveaxis(q, 2, 1)
+        q = np.moveaxis(self._positions(stations, profiles, kept, None), 2, 1)
         ways = q.reshape(-1, *q.shape[2:])  # (profiles * branches, stations, dof)
         whole = self._reaching(ways, stations, kept)
         q = np.unwrap(ways[whole], axis=1)
@@ -149,15 +187,20 @@ class PathFollower:
         raise PlanRefused(Reason.JOINT_LIMIT, text, int(stations.waypoint[kept[at]]), value, limit)
 
     def _cost(self, q: Array, stations: Stations, kept: NDArray[np.intp], start: Array) -> Array:
-        """Return costs (n,) in seconds: way there and back, haste on the path, nearness to joint limits."""
+        """Return costs (n,) in seconds: way there and back, haste and push on the path, nearness to joint limits."""
         robot = self.robot
         away = np.abs(q[:, 0] - start) / robot.velocity_limit
         back = np.abs(q[:, -1] - robot.home) / robot.velocity_limit
         step = np.diff(stations.time_s[kept])
         moving = step > 0
-        haste = np.abs(np.diff(q, axis=1)[:, moving]) / step[moving][:, None] / robot.velocity_limit
+        speed = np.diff(q, axis=1)[:, moving] / step[moving][:, None]
+        haste = np.abs(speed) / robot.velocity_limit
+        apart = 0.5 * (step[moving][1:] + step[moving][:-1])
+        push = np.abs(np.diff(speed, axis=1)) / apart[:, None] / robot.acceleration_limit
         room = np.minimum(q.min(axis=1) - robot.position_lower, robot.position_upper - q.max(axis=1)).min(axis=1)
-        return away.max(axis=1) + back.max(axis=1) + 3.0 * haste.max(axis=(1, 2)) + 0.02 / room
+        room = np.maximum(room, 1e-6)
+        smooth = HASTE_S * haste.max(axis=(1, 2)) + PUSH_S * push.max(axis=(1, 2))
+        return away.max(axis=1) + back.max(axis=1) + smooth + 0.02 / room
 
     def _profiles(self, stations: Stations) -> list[Profile]:
         """Return the profiles to try: the redundant joint may stand still, drift, or take over the tool's own turn."""
@@ -169,4 +212,10 @@ class PathFollower:
         joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), slopes)) if redundant else still
         angles = np.linspace(-np.pi, np.pi, 12, endpoint=False)
         spins = list(itertools.product(angles, [0.0] if redundant else [0.0, -0.8, 0.8])) if turns else still
-        return [Profile(*joint, *spin) for joint in joints for spin in spins]
+        return [Profile(np.array([*joint, 0, 0]), np.array([*spin, 0, 0])) for joint in joints for spin in spins]
+
+
+def _shapes(progress: Array) -> Array:
+    """Return (N, 4): constant, linear, quadratic and cubic shapes over progress 0..1."""
+    u = progress - 0.5
+    return np.stack([np.ones_like(u), u, 4 * u**2 - 1 / 3, 8 * u**3 - 1.2 * u], axis=1)

@@ -1,5 +1,6 @@
 """The planner `embedded`: pinocchio, coal and toppra, in this process."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -23,7 +24,7 @@ from .free_motion import FreeSpace
 from .inverse import load_inverse
 from .refusal import PlanRefused, Reason
 from .settings import PlanningSettings, planning_settings, transform_base_to_table
-from .timing import Motion, as_in_clip, rest_to_rest
+from .timing import Motion, as_in_clip, limits_of, rest_to_rest
 from .tool_path import ToolPath, check_path, smooth_path
 from .track_check import usable_frames
 
@@ -57,7 +58,7 @@ class EmbeddedPlanner:
 
     def __init__(self, task: Task, robot: Robot, tool: Tool) -> None:
         self.settings: PlanningSettings = planning_settings(task)
-        self.robot, self.tool = robot, tool
+        self.robot, self.tool, self.limits = robot, tool, limits_of(robot)
         self.transform_base_to_table = transform_base_to_table(task, robot)
         self.chain = Chain(robot)
         inverse = load_inverse(robot, self.chain)
@@ -132,9 +133,8 @@ class EmbeddedPlanner:
             except PlanRefused as refused:
                 refusals.append(refused)
                 continue
-            there, back = np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
-            if self.space.contact(there) is None and self.space.contact(back) is None:
-                return _splines(q, stations), there, back
+            if self._is_free(start, q):
+                return self._gentlest(stations, profile, branch, start, q)
             followed.append(q)
             if len(followed) == DETOURED_MOST:
                 break
@@ -149,6 +149,22 @@ class EmbeddedPlanner:
         contact = self.space.contact(np.stack([start, followed[0][0]]))
         touches = "" if contact is None else f"; on the straight one {contact.text}"
         raise PlanRefused(Reason.NO_FREE_PATH, f"no way to the path and home was found that touches nothing{touches}.")
+
+    def _is_free(self, start: Array, q: Array) -> bool:
+        """Say whether the straight ways from the start to q[0] and from q[-1] home touch nothing."""
+        there, back = np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
+        return self.space.contact(there) is None and self.space.contact(back) is None
+
+    def _gentlest(
+        self, stations: Stations, profile: Profile, branch: int, start: Array, q: Array
+    ) -> tuple[JointPath, Array, Array]:
+        """Return this way (N, dof), or a gentler one near by if there is one that holds, too."""
+        gentler = self.follower.gentler(stations, profile, branch, start)
+        if gentler is not None:
+            with suppress(PlanRefused):
+                tried = self._follow(stations, gentler, branch, start)
+                q = tried if self._is_free(start, tried) else q
+        return _splines(q, stations), np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
 
     def _follow(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Array:
         """Return the joint positions (N, dof) at the stations. Raises PlanRefused where this way does not hold."""
@@ -181,17 +197,17 @@ class EmbeddedPlanner:
     def _motions(self, path: JointPath, there: Array, back: Array) -> list[Motion]:
         """Return the motions one after the other; the one along the track is number len(there)."""
         share, lift_s = self.settings.free_speed, 1.875 * self.settings.approach_height_m / LIFT_SPEED_M_S
-        tracked = as_in_clip(path.tracked, self.robot)
+        tracked = as_in_clip(path.tracked, self.limits)
         clip_s = path.tracked.x[-1] - path.tracked.x[0]
         if tracked is None or tracked.duration_s > self.settings.slowdown_limit * clip_s:
             number = np.inf if tracked is None else tracked.duration_s
             limit = self.settings.slowdown_limit * clip_s
             text = f"within the arm's limits the tracked path takes {number:.2f} s; at most {limit:.2f} s is allowed."
             raise PlanRefused(Reason.TOO_SLOW, text, None, float(number), float(limit))
-        motions = [rest_to_rest(_line(a, b), self.robot, share) for a, b in pairwise(there)]
-        motions += [rest_to_rest(path.down, self.robot, share, lift_s), tracked]
-        motions.append(rest_to_rest(path.up, self.robot, share, lift_s))
-        return motions + [rest_to_rest(_line(a, b), self.robot, share) for a, b in pairwise(back)]
+        motions = [rest_to_rest(_line(a, b), self.limits, share) for a, b in pairwise(there)]
+        motions += [rest_to_rest(path.down, self.limits, share, lift_s), tracked]
+        motions.append(rest_to_rest(path.up, self.limits, share, lift_s))
+        return motions + [rest_to_rest(_line(a, b), self.limits, share) for a, b in pairwise(back)]
 
     def _duration_note(self, tracked: Motion, path: ToolPath) -> str:
         clip_s = path.time_s[-1] - path.time_s[0]

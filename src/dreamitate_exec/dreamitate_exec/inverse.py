@@ -22,8 +22,11 @@ class Inverse(Protocol):
     branches: int
     redundant: bool
 
-    def solve(self, transform_flange_to_base: Array, free: Array) -> Array:
-        """Return (N, branches, dof) in (-pi, pi] of poses (N, 4, 4); free (N,): the last joint of a redundant arm."""
+    def solve(self, transform_flange_to_base: Array, free: Array, branch: int | None = None) -> Array:
+        """Return (N, branches, dof) in (-pi, pi] of poses (N, 4, 4); free (N,): the last joint of a redundant arm.
+
+        With the number of a branch, that one alone: (N, 1, dof). NaN where a branch cannot reach.
+        """
 
     def reach(self, transform_flange_to_base: Array) -> tuple[Array, float]:
         """Return the distances (N,) to be spanned, metres, and the longest that can be."""

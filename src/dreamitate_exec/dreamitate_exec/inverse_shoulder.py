@@ -35,28 +35,28 @@ class ShoulderInverse:
         self._before = (se3.inverse(P[2] @ P[3]))[:2, 3]
         self._after = P[4][:2, 3]
 
-    def solve(self, transform_flange_to_base: Array, free: Array) -> Array:
+    def solve(self, transform_flange_to_base: Array, free: Array, branch: int | None = None) -> Array:
         """Return joint positions (N, 8, 7) in (-pi, pi] of flange poses (N, 4, 4) with the last joint at free (N,).
 
-        NaN where a branch cannot reach.
+        With a branch, that one alone: (N, 1, 7). NaN where a branch cannot reach.
         """
-        P = self._placements
+        P, signs = self._placements, SIGNS if branch is None else SIGNS[[branch]]
         last = P[6] @ turn(free) @ self._transform_flange_to_last
         T6 = transform_flange_to_base @ se3.inverse(last)
         to_shoulder = np.einsum("nji,nj->ni", T6[:, :3, :3], self._shoulder - T6[:, :3, 3])[:, None]
         with np.errstate(invalid="ignore"):
-            q4 = self._elbow(np.linalg.norm(to_shoulder, axis=-1))
+            q4 = self._elbow(np.linalg.norm(to_shoulder, axis=-1), signs[:, 0])
             seen = turn(-q4)[..., :2, :2] @ self._before - self._after
             seen = np.concatenate([seen, np.zeros((*seen.shape[:-1], 1))], axis=-1) @ P[4][:3, :3]
             flat = np.hypot(to_shoulder[..., 0], to_shoulder[..., 1])
             bend = np.arcsin(seen[..., 2] / flat)
-            bend = np.where(SIGNS[:, 1] > 0, bend, np.pi - bend)
+            bend = np.where(signs[:, 1] > 0, bend, np.pi - bend)
             q6 = bend - np.arctan2(to_shoulder[..., 1], to_shoulder[..., 0])
             turned = np.einsum("ij,nbjk,nbk->nbi", P[5][:3, :3], turn(q6)[..., :3, :3], to_shoulder + 0 * seen)
             q5 = np.arctan2(seen[..., 1], seen[..., 0]) - np.arctan2(turned[..., 1], turned[..., 0])
             upper = P[3] @ turn(q4) @ P[4] @ turn(q5) @ P[5] @ turn(q6)
             R = T6[:, None, :3, :3] @ np.swapaxes(upper[..., :3, :3], -1, -2)
-            side = SIGNS[:, 2]
+            side = signs[:, 2]
             q1 = np.arctan2(side * R[..., 1, 2], side * R[..., 0, 2])
             s1, c1 = np.sin(q1), np.cos(q1)
             q2 = np.arctan2(c1 * R[..., 0, 2] + s1 * R[..., 1, 2], R[..., 2, 2])
@@ -72,9 +72,9 @@ class ShoulderInverse:
         longest = np.linalg.norm(self._before) + np.linalg.norm(self._after) + hand
         return np.linalg.norm(transform_flange_to_base[:, :3, 3] - self._shoulder, axis=-1), float(longest)
 
-    def _elbow(self, distance: Array) -> Array:
-        """Return joint 4 (N, 8) that puts the wrist at distances (N, 1) from the shoulder."""
+    def _elbow(self, distance: Array, sign: Array) -> Array:
+        """Return joint 4 (N, B) that puts the wrist at distances (N, 1) from the shoulder, to the sides sign (B,)."""
         a, b = np.linalg.norm(self._before), np.linalg.norm(self._after)
         opening = np.arccos((a**2 + b**2 - distance**2) / (2 * a * b))
         rest = np.arctan2(self._before[1], self._before[0]) - np.arctan2(self._after[1], self._after[0])
-        return rest + SIGNS[:, 0] * opening
+        return rest + sign * opening
