@@ -10,7 +10,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{package}"]),
         (f"share/{package}", ["package.xml"]),
     ],
-    package_data={package: ["py.typed"]},
+    package_data={package: ["py.typed", "public_arms.json"]},
     install_requires=[
         "dreamitate",
         "dreamitate_core",

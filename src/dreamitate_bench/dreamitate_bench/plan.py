@@ -1,9 +1,10 @@
 """`dreamitate bench plan`: random tool paths that a planner must follow, and ones that it must refuse."""
 
 import argparse
+import json
 import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from dreamitate.commands.options import positive
 from dreamitate.run_folder import write_json
+from dreamitate_core.errors import DreamitateError
 
 DESCRIPTION = "How many tool paths are planned, how fast and how well; how many bad ones are refused, and why."
 Row = dict[str, Any]
@@ -21,66 +23,131 @@ Row = dict[str, Any]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the measurement's arguments."""
     parser.add_argument("--task", default="sweeping", help="the task, as in config/tasks (default: sweeping)")
-    parser.add_argument("--robot", required=True, help="the arm, as in config/robots")
+    parser.add_argument("--robot", help="the arm, as in config/robots (default: the task's)")
     parser.add_argument("--planner", default="embedded", help="the planner's name (default: embedded)")
     parser.add_argument("--count", type=positive, default=1000, help="paths of each sort (default 1000)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first path (default 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the first path (default 0; 0-999: the report's, 100000 on: to develop)"
+    )
     parser.add_argument("--workers", type=positive, default=1, help="processes (default 1, for honest times)")
-    parser.add_argument("--out", type=Path, default=Path("runs/bench/plan.json"), help="default: runs/bench/plan.json")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/bench/plan.json"),
+        help="default: runs/bench/plan.json; what is measured is kept beside it in .rows.jsonl, and resumed from there",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Plan and audit, print the tables and write the report."""
     from dreamitate import provenance
+    from dreamitate_core.task import load_task
+    from dreamitate_exec.arms import load_arms
 
     from .plan_measure import follow_one, refuse_one
 
+    arms = load_arms(load_task(options.task), options.robot)
     where = (options.task, options.robot, options.planner)
+    begun = {"task": options.task, "arms": [arm.robot.name for arm in arms], "planner": options.planner}
+    begun["git_revision"] = provenance.git_revision()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    rows = Rows(options.out.with_suffix(".rows.jsonl"), begun)
     seeds = range(options.seed, options.seed + options.count)
-    followed = list(_each(follow_one, where, seeds, options.workers, "to follow"))
-    refused = list(_each(refuse_one, where, seeds, options.workers, "to refuse"))
+    followed = rows.fill("follow", follow_one, where, seeds, options.workers)
+    refused = rows.fill("refuse", refuse_one, where, seeds, options.workers)
     summary = {"follow": summarise_followed(followed), "refuse": summarise_refused(refused)}
     report = {
         **summary,
-        "settings": {"task": options.task, "robot": options.robot, "planner": options.planner},
+        "settings": begun,
         "seeds": [seeds[0], seeds[-1]],
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "git_revision": provenance.git_revision(),
         "machine": provenance.machine(),
         "versions": provenance.versions(),
         "followed": followed,
         "refused": refused,
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(options.out, report)
     print(table(summary))
     print(f"report: {options.out}")
-    print(last_line(options.robot, summary))
+    print(last_line(" + ".join(arm.robot.name for arm in arms), summary))
     return 0
+
+
+class Rows:
+    """What was measured so far, in a file of JSON lines: a measurement that was broken off goes on where it was.
+
+    Raises DreamitateError where the file was begun with other settings or another revision.
+    """
+
+    def __init__(self, path: Path, begun: Row) -> None:
+        self._path, self._done = path, {}
+        lines = path.read_text().splitlines() if path.exists() else []
+        if lines and json.loads(lines[0]) != begun:
+            raise DreamitateError(f"{path} was begun with {lines[0]}; now it is {json.dumps(begun)}. Remove it first.")
+        if not lines:
+            path.write_text(json.dumps(begun) + "\n")
+        for line in lines[1:]:
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:  # broken off while it was written
+                continue
+            self._done[row.pop("sort"), row["seed"]] = row
+
+    def fill(self, sort: str, one: Callable[..., Row], where: tuple[Any, ...], seeds: range, workers: int) -> list[Row]:
+        """Return the rows of all seeds; those that are not there yet are measured by so many processes."""
+        left = [seed for seed in seeds if (sort, seed) not in self._done]
+        with (
+            self._path.open("a") as file,
+            ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
+        ):
+            results = pool.map(one, *([part] * len(left) for part in where), left, chunksize=4)
+            for number, row in enumerate(results, 1):
+                self._done[sort, row["seed"]] = row
+                file.write(json.dumps({"sort": sort, **row}, default=_plain) + "\n")
+                file.flush()
+                if number % 50 == 0 or number == len(left):
+                    print(f"[{number}/{len(left)}] to {sort}", flush=True)
+        return [self._done[sort, seed] for seed in seeds]
 
 
 def summarise_followed(rows: list[Row]) -> Row:
     """Return counts, and medians, 95th percentiles and maxima of what was measured."""
     planned = [row for row in rows if "reason" not in row]
-    plain = [row for row in planned if row["plain_followed"]]
-    return {
+    plain = [row for row in planned if row.get("plain_followed")]
+    shares = [row["acceleration_rad_s2"] / row["plain_acceleration_rad_s2"] for row in plain]
+    errors = [row["tool_error_m"] / row["plain_tool_error_m"] for row in plain]
+    summary = {
         "asked": len(rows),
         "planned": len(planned),
         "refused_by_reason": dict(Counter(row["reason"] for row in rows if "reason" in row)),
         "plans_with_violations": sum(row["violations"] > 0 for row in planned),
         "seconds": _spread([row["seconds"] for row in rows]),
+        "cpu_seconds": _spread([row["cpu_seconds"] for row in rows]),
         "duration_s": _spread([row["duration_s"] for row in planned]),
         "deviation_mm": _spread([1e3 * row["deviation_m"] for row in planned]),
         "deviation_degrees": _spread([float(np.degrees(row["deviation_rad"])) for row in planned]),
         "tool_error_mm": _spread([1e3 * row["tool_error_m"] for row in planned]),
         "acceleration_rad_s2": _spread([row["acceleration_rad_s2"] for row in planned]),
         "jerk_rad_s3": _spread([row["jerk_rad_s3"] for row in planned]),
+        "moved_to_the_end": sum(row["moved_done"] for row in planned),
+        "moved_with_contact": sum(row["moved_contacts"] > 0 for row in planned),
+        "moved_off_plan_mm": _spread([1e3 * row["moved_far_m"] for row in planned]),
+        "moved_off_plan_degrees": _spread([float(np.degrees(row["moved_far_rad"])) for row in planned]),
+        "moved_out_of_step_ms": _spread([1e3 * row["moved_apart_s"] for row in planned]),
+    }
+    if not plain:
+        return summary
+    return {
+        **summary,
         "plain_followed": len(plain),
         "plain_with_violations": sum(row["plain_violations"] > 0 for row in plain),
         "plain_with_collisions": sum(row["plain_collisions"] > 0 for row in plain),
         "plain_tool_error_mm": _spread([1e3 * row["plain_tool_error_m"] for row in plain]),
         "plain_acceleration_rad_s2": _spread([row["plain_acceleration_rad_s2"] for row in plain]),
         "plain_jerk_rad_s3": _spread([row["plain_jerk_rad_s3"] for row in plain]),
+        "acceleration_of_plain": _spread(shares),
+        "at_most_half_of_plain": sum(share <= 0.5 for share in shares),
+        "tool_error_of_plain": _spread(errors),
     }
 
 
@@ -96,6 +163,7 @@ def summarise_refused(rows: list[Row]) -> Row:
         "accepted": sum(row["accepted"] for row in rows),
         "right": sum(row["right"] for row in rows),
         "seconds": _spread([row["seconds"] for row in rows]),
+        "cpu_seconds": _spread([row["cpu_seconds"] for row in rows]),
         "kinds": kinds,
     }
 
@@ -125,12 +193,9 @@ def last_line(robot: str, summary: Row) -> str:
     )
 
 
-def _each(one: Callable[..., Row], where: tuple[str, str, str], seeds: range, workers: int, name: str) -> Iterator[Row]:
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for number, row in enumerate(pool.map(one, *([part] * len(seeds) for part in where), seeds, chunksize=8), 1):
-            if number % 50 == 0 or number == len(seeds):
-                print(f"[{number}/{len(seeds)}] {name}", flush=True)
-            yield row
+def _plain(value: Any) -> Any:
+    """Return a NumPy number as Python's own."""
+    return value.item()
 
 
 def _spread(values: list[float]) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""Is a plan safe? Looked at again every millisecond, with MuJoCo's kinematics and collisions, not the planner's."""
+"""Are plans safe? Looked at again every millisecond: kinematics by the arms' public models, collisions by MuJoCo."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,33 +9,28 @@ from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial import cKDTree
 
 from dreamitate_core import se3
-from dreamitate_core.camera import load_rig
 from dreamitate_core.plan import Plan
-from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
-from dreamitate_core.tool import Tool
-from dreamitate_exec.settings import planning_settings, transform_base_to_table
-from dreamitate_sim.gl import mujoco
+from dreamitate_exec.arms import ArmSetup
+from dreamitate_exec.settings import planning_settings
+
+from .plan_model import Contacts
+from .public_arms import PublicArm
 
 Array = NDArray[np.float64]
 
 STEP_S = 0.001
 ROUNDING = 1e-6
 """Share of a limit by which floating-point numbers may pass it."""
-PREFIX = "arm/"
 HEIGHT_ROUNDING_M = 1e-4
-CAMERA_HALF_M = np.array([0.045, 0.0125, 0.0125])
-SELF_BIT, FIXED_BIT = 1, 2
-"""MuJoCo's collision classes: the arm and its tool, and what stands around them."""
-TABLE_TOP_M = -0.001
-"""The tool may press this far into the cloth."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """How often (samples of a millisecond) a plan breaks a rule, and how well it follows.
+    """How often (samples of a millisecond) plans break a rule, and how well they follow.
 
-    deviation_m, deviation_rad: the tool's largest distance from the asked path; jerk_rad_s3: of the joints, largest.
+    not_in_step: the arms' times differ; deviation_m, deviation_rad: a tool's largest distance from the asked path;
+    jerk_rad_s3: of the joints, largest.
     """
 
     over_position: int
@@ -43,6 +38,7 @@ class Found:
     over_acceleration: int
     collisions: int
     over_height: int
+    not_in_step: int
     deviation_m: float
     deviation_rad: float
     acceleration_rad_s2: float
@@ -51,61 +47,78 @@ class Found:
     @property
     def violations(self) -> int:
         """Samples that break a rule."""
-        return self.over_position + self.over_speed + self.over_acceleration + self.collisions + self.over_height
+        return (
+            self.over_position
+            + self.over_speed
+            + self.over_acceleration
+            + self.collisions
+            + self.over_height
+            + self.not_in_step
+        )
 
 
 class Auditor:
-    """A second opinion on plans of one task, arm and tool."""
+    """A second opinion on plans of one task's arms."""
 
-    def __init__(self, task: Task, robot: Robot, tool: Tool) -> None:
-        self._task, self._robot, self._tool = task, robot, tool
-        self._model = _model(task, robot, tool)
-        self._data = mujoco.MjData(self._model)
-        self._tool_body = self._model.body(f"{PREFIX}tool").id
+    def __init__(self, task: Task, arms: Sequence[ArmSetup]) -> None:
+        self._arms = arms
+        self._settings = planning_settings(task)
+        self._contacts = Contacts(task, arms)
+        self._public = [PublicArm(arm.robot.name) for arm in arms]
 
-    def audit(self, plan: Plan, path: Array) -> Found:
-        """Return what is found of a plan that was asked to follow a path of tool poses (N, 4, 4) on the table."""
-        spline = CubicHermiteSpline(plan.time_s, plan.position, plan.velocity)  # as trajectory controllers do
-        time = np.arange(plan.time_s[0], plan.time_s[-1], STEP_S)
+    def audit(self, plans: Sequence[Plan], paths: Sequence[Array]) -> Found:
+        """Return what is found of plans, one per arm, that were asked to follow paths of tool poses (N, 4, 4)."""
+        splines = [_spline(plan) for plan in plans]
+        time = np.arange(plans[0].time_s[0], plans[0].time_s[-1], STEP_S)
+        found = [
+            self._follow(arm, public, plan, spline, path, time)
+            for arm, public, plan, spline, path in zip(self._arms, self._public, plans, splines, paths, strict=True)
+        ]
+        apart = any(not np.array_equal(plan.time_s, plans[0].time_s) for plan in plans[1:])
+        counts = {key: int(sum(each[key] for each in found)) for key in found[0] if key.startswith("over")}
+        largest = {key: max(each[key] for each in found) for key in found[0] if not key.startswith("over")}
+        positions = np.concatenate([spline(time) for spline in splines], axis=1)
+        return Found(**counts, **largest, collisions=self._contacts.count(positions), not_in_step=int(apart))
+
+    def _follow(
+        self, arm: ArmSetup, public: PublicArm, plan: Plan, spline: CubicHermiteSpline, path: Array, time: Array
+    ) -> dict[str, float]:
         position, velocity, acceleration = spline(time), spline(time, 1), spline(time, 2)
-        robot = self._robot
+        robot = arm.robot
         tracked = (time >= plan.waypoint_time_s[0]) & (time <= plan.waypoint_time_s[-1])
-        collisions, tool_poses = self._replay(position)
-        far, turned = _deviation(tool_poses[tracked], path)
-        tips = tool_poses[tracked, :3, :3] @ self._tool.tip + tool_poses[tracked, :3, 3]
-        settings = planning_settings(self._task)
-        lower, upper = settings.tip_height_lower_m, settings.tip_height_upper_m
-        return Found(
-            over_position=_count(position < robot.position_lower, position > robot.position_upper),
-            over_speed=_count(np.abs(velocity) > (1 + ROUNDING) * robot.velocity_limit),
-            over_acceleration=_count(np.abs(acceleration) > (1 + ROUNDING) * robot.acceleration_limit),
-            collisions=collisions,
-            over_height=_count(tips[:, 2:] < lower - HEIGHT_ROUNDING_M, tips[:, 2:] > upper + HEIGHT_ROUNDING_M),
-            deviation_m=far,
-            deviation_rad=turned,
-            acceleration_rad_s2=float(np.abs(acceleration[tracked]).max()),
-            jerk_rad_s3=float(np.abs(np.diff(acceleration[tracked], axis=0)).max() / STEP_S),
-        )
+        tool = _tool_poses(arm, public, position[tracked])
+        far, turned = _deviation(tool, path)
+        height = (tool[:, :3, :3] @ arm.tool.tip + tool[:, :3, 3])[:, 2:]
+        lower = self._settings.tip_height_lower_m - HEIGHT_ROUNDING_M
+        upper = self._settings.tip_height_upper_m + HEIGHT_ROUNDING_M
+        return {
+            "over_position": _count(position < robot.position_lower, position > robot.position_upper),
+            "over_speed": _count(np.abs(velocity) > (1 + ROUNDING) * robot.velocity_limit),
+            "over_acceleration": _count(np.abs(acceleration) > (1 + ROUNDING) * robot.acceleration_limit),
+            "over_height": _count(height < lower, height > upper),
+            "deviation_m": far,
+            "deviation_rad": turned,
+            "acceleration_rad_s2": float(np.abs(acceleration[tracked]).max()),
+            "jerk_rad_s3": float(np.abs(np.diff(acceleration[tracked], axis=0)).max() / STEP_S),
+        }
 
-    def tool_error_m(self, plan: Plan, truth: Array) -> float:
-        """Return the root mean square distance of the tool's tip from true poses (M, 4, 4) when the plan meets them."""
-        spline = CubicHermiteSpline(plan.time_s, plan.position, plan.velocity)
-        poses = self._replay(spline(plan.waypoint_time_s))[1]
-        tips = [se3.transform_points(transforms, self._tool.tip[None])[:, 0] for transforms in (poses, truth)]
-        return float(np.sqrt(((tips[0] - tips[1]) ** 2).sum(axis=1).mean()))
+    def tool_error_m(self, plans: Sequence[Plan], truths: Sequence[Array]) -> float:
+        """Return the rms distance of the tools' tips from true poses (M, 4, 4) when the plans meet them."""
+        squares = []
+        for arm, public, plan, truth in zip(self._arms, self._public, plans, truths, strict=True):
+            poses = _tool_poses(arm, public, _spline(plan)(plan.waypoint_time_s))
+            tips = [se3.transform_points(transforms, arm.tool.tip[None])[:, 0] for transforms in (poses, truth)]
+            squares.append(((tips[0] - tips[1]) ** 2).sum(axis=1).mean())
+        return float(np.sqrt(np.mean(squares)))
 
-    def _replay(self, position: Array) -> tuple[int, Array]:
-        """Return the number of samples with a contact, and the tool's poses (N, 4, 4) on the table."""
-        collisions, poses = 0, np.empty((len(position), 4, 4))
-        for index, q in enumerate(position):
-            self._data.qpos[:] = q
-            mujoco.mj_kinematics(self._model, self._data)
-            mujoco.mj_collision(self._model, self._data)
-            collisions += self._data.ncon > 0
-            poses[index] = se3.make_transform(
-                self._data.xmat[self._tool_body].reshape(3, 3), self._data.xpos[self._tool_body]
-            )
-        return collisions, poses
+
+def _spline(plan: Plan) -> CubicHermiteSpline:
+    """Return the joints over time as trajectory controllers do."""
+    return CubicHermiteSpline(plan.time_s, plan.position, plan.velocity)
+
+
+def _tool_poses(arm: ArmSetup, public: PublicArm, position: Array) -> Array:
+    return arm.transform_base_to_table @ public.flange(position) @ arm.tool.transform_tool_to_flange
 
 
 def _deviation(poses: Array, path: Array) -> tuple[float, float]:
@@ -122,54 +135,3 @@ def _places(poses: Array) -> Array:
 
 def _count(*broken: Array) -> int:
     return int(np.logical_or.reduce(broken).any(axis=1).sum())
-
-
-def _model(task: Task, robot: Robot, tool: Tool) -> mujoco.MjModel:
-    """Return the arm with its tool over the table between the cameras, with collisions for all that may not touch."""
-    arm = mujoco.MjSpec.from_file(str(robot.urdf))
-    foot = {body.name for body in arm.bodies[: _bodies_below_joint(arm, 2)]}
-    for geom in [geom for geom in arm.geoms if geom.contype]:
-        geom.type = mujoco.mjtGeom.mjGEOM_CAPSULE
-        geom.contype, geom.conaffinity = SELF_BIT, SELF_BIT if geom.parent.name in foot else SELF_BIT | FIXED_BIT
-    for first, second in _never_touching(robot):
-        arm.add_exclude(bodyname1=first, bodyname2=second)
-    mount = tool.transform_tool_to_flange
-    body = arm.body(robot.flange_frame).add_body(name="tool", pos=mount[:3, 3], quat=_quaternion_wxyz(mount))
-    vertices, faces = tool.mesh.convex_hull.vertices, tool.mesh.convex_hull.faces
-    arm.add_mesh(name="tool", uservert=np.ravel(vertices), userface=np.ravel(faces))
-    geom = body.add_geom(type=mujoco.mjtGeom.mjGEOM_MESH, meshname="tool")
-    geom.contype, geom.conaffinity = SELF_BIT, SELF_BIT | FIXED_BIT
-    world = mujoco.MjSpec()
-    base = transform_base_to_table(task, robot)
-    world.attach(arm, frame=world.worldbody.add_frame(pos=base[:3, 3], quat=_quaternion_wxyz(base)), prefix=PREFIX)
-    _add_fixtures(world, task)
-    return world.compile()
-
-
-def _add_fixtures(world: mujoco.MjSpec, task: Task) -> None:
-    rig = load_rig(task.rig)
-    assert rig.transform_reference_to_table is not None
-    fixtures = [world.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[2, 2, 1], pos=[0, 0, TABLE_TOP_M])]
-    for camera in rig.cameras:
-        place = rig.transform_reference_to_table @ camera.transform_camera_to_reference
-        box = world.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=CAMERA_HALF_M, pos=place[:3, 3])
-        box.quat = _quaternion_wxyz(place)
-        fixtures.append(box)
-    for fixture in fixtures:
-        fixture.contype, fixture.conaffinity = FIXED_BIT, 0
-
-
-def _bodies_below_joint(arm: mujoco.MjSpec, number: int) -> int:
-    """Return how many bodies come before the one that the joint of that number (from 1) moves."""
-    moved = [index for index, body in enumerate(arm.bodies) if body.joints]
-    return moved[number - 1]
-
-
-def _never_touching(robot: Robot) -> list[tuple[str, str]]:
-    """Return the pairs of links whose collisions the SRDF disables."""
-    root = ElementTree.parse(robot.srdf).getroot()  # noqa: S314 - a file of our own configuration
-    return [(str(pair.get("link1")), str(pair.get("link2"))) for pair in root.iter("disable_collisions")]
-
-
-def _quaternion_wxyz(transform: Array) -> Array:
-    return np.roll(se3.to_quaternion_xyzw(transform), 1)

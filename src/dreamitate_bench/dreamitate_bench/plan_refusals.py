@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,15 @@ from numpy.typing import NDArray
 from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
 from dreamitate_core.robot import Robot
-from dreamitate_core.task import Task
+from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import Status
+from dreamitate_exec.arms import load_arms
 from dreamitate_exec.chain import Chain
 from dreamitate_exec.inverse import load_inverse
 from dreamitate_exec.settings import transform_base_to_table
 
+from .plan_model import Contacts
 from .plan_paths import POSES, Asked, ask, feasible, upright
 
 Array = NDArray[np.float64]
@@ -30,8 +33,14 @@ ANYWHERE: dict[str, Any] = {
     "on_limit": "refuse",
 }
 """Planning settings that leave the arm and what it may touch as the only limits."""
-BESIDE_BASE = ("collision", "out_of_reach", "singular", "joint_limit", "joint_jump")
-"""So near its own axis an arm may meet any of these first."""
+COLUMN_RADIUS_M, HEAD_M = 0.075, 0.09
+"""The arms' feet are at most so thick; the brush's head and handle are within HEAD_M of its axis."""
+ROOM_M = 0.015
+"""Nothing is nearer to what stands than this before the tool reaches what is in its way."""
+DRAWS = 200
+"""How often a path through something is drawn until one is found that could be followed were nothing there."""
+EASY_RAD = 0.08
+"""Smallest singular value (see Chain.dexterity) of a path that is surely not refused for being singular."""
 SURELY_REACHED_M, SURELY_NOT_M = 0.45, 1.2
 """Distances on the table from the base's axis to the tool's tip that both arms reach, and that neither does."""
 
@@ -71,24 +80,89 @@ def _table(random: np.random.Generator, seed: int, task: Task, robot: Robot, too
 
 
 def _arm(random: np.random.Generator, seed: int, task: Task, robot: Robot, tool: Tool) -> Asked:
-    """A path through the foot of the arm."""
-    heading = random.uniform(-np.pi, np.pi)
-    way = np.linspace(-0.15, 0.15, POSES)[:, None] * [np.cos(heading), np.sin(heading)]
-    tips = transform_base_to_table(task, robot)[:2, 3] + way
-    truth = upright(tips, np.full(POSES, random.uniform(-np.pi, np.pi)), random.uniform(0.003, 0.06))
-    return ask(truth, random, task, reasons=BESIDE_BASE, first=0, last=POSES - 1, settings=ANYWHERE)
+    """The tool pushed, tip first, into the arm's own foot."""
+    centre = np.append(transform_base_to_table(task, robot)[:2, 3], 0.0)
+
+    def poses() -> Array:
+        heading, tilt = random.uniform(-np.pi, np.pi), random.uniform(-0.5, 0.6)
+        outward = np.array([np.cos(heading) * np.cos(tilt), np.sin(heading) * np.cos(tilt), np.sin(tilt)])
+        far = np.linspace(random.uniform(0.26, 0.40), -0.03, POSES)
+        tips = centre + [0.0, 0.0, random.uniform(0.09, 0.14)] + far[:, None] * [*outward[:2], 0.0]
+        return _pointing(tips, outward, random.uniform(-np.pi, np.pi))
+
+    return _blocked(poses, centre[:2], COLUMN_RADIUS_M, random, task, robot, tool)
 
 
 def _camera(random: np.random.Generator, seed: int, task: Task, robot: Robot, tool: Tool) -> Asked:
-    """A path that pushes the tool, held upside down, through the camera on the arm's side."""
+    """The tool pushed, tip first, through the camera on the arm's side."""
     rig = load_rig(task.rig)
     assert rig.transform_reference_to_table is not None
     centre = (rig.transform_reference_to_table @ rig.camera_2.transform_camera_to_reference)[:3, 3]
-    heading = random.uniform(-np.pi, np.pi)
-    tips = centre[:2] + np.linspace(-0.15, 0.15, POSES)[:, None] * [np.cos(heading), np.sin(heading)]
-    truth = upright(tips, np.full(POSES, random.uniform(-np.pi, np.pi)), centre[2])
-    truth = truth @ se3.exp(np.array([0.0, 0.0, 0.0, np.pi, 0.0, 0.0]))
-    return ask(truth, random, task, reasons=BESIDE_BASE, first=0, last=POSES - 1, settings=ANYWHERE)
+
+    def poses() -> Array:
+        back = random.standard_normal(3) - [0.0, 0.0, 1.0]
+        back /= np.linalg.norm(back)
+        tips = centre + np.linspace(0.25, -0.02, POSES)[:, None] * back
+        return _pointing(tips, back, random.uniform(-np.pi, np.pi))
+
+    return _blocked(poses, centre, 0.07, random, task, robot, tool)
+
+
+def _pointing(tips: Array, back: Array, roll: float) -> Array:
+    """Return poses (N, 4, 4) of a tool with its tip at tips (N, 3) and its z axis along the unit vector back (3,)."""
+    across = np.cross(back, [0.3, -0.5, 0.81])
+    across /= np.linalg.norm(across)
+    turn = np.stack([across, np.cross(back, across), back], axis=1)
+    spun = turn @ se3.exp(np.array([0.0, 0.0, 0.0, 0.0, 0.0, roll]))[:3, :3]
+    return se3.make_transform(np.tile(spun, (len(tips), 1, 1)), tips)
+
+
+def _blocked(
+    poses: Callable[[], Array],
+    centre: Array,
+    radius_m: float,
+    random: np.random.Generator,
+    task: Task,
+    robot: Robot,
+    tool: Tool,
+) -> Asked:
+    """Return a path that the joints could follow, were there not a thing at centre (2,) or (3,), so thick, in its way.
+
+    It must be refused between the first pose whose head may touch it and the first whose tip is surely inside.
+    """
+    for _ in range(DRAWS):
+        truth = poses()
+        far = np.linalg.norm(truth[:, : len(centre), 3] - centre, axis=1)
+        if _joints_could_follow(truth, int(np.argmax(far < radius_m + HEAD_M)), task, robot, tool):
+            break
+    settings = {**ANYWHERE, "approach_height_m": 1e-3}  # a way down from high up is not what is asked for here
+    first, last = int(np.argmax(far < radius_m + HEAD_M)), int(np.argmax(far < 0.02))
+    return ask(truth, random, task, reasons=("collision",), first=max(first - 1, 0), last=last, settings=settings)
+
+
+def _joints_could_follow(poses: Array, free: int, task: Task, robot: Robot, tool: Tool) -> bool:
+    """Say whether any one way of the joints follows poses (N, 4, 4) within the limits and away from singularities.
+
+    At the first so many poses (at least one) it must touch nothing, with room to spare.
+    """
+    chain, contacts = Chain(robot), _contacts(task.name, robot.name)
+    inverse = load_inverse(robot, chain)
+    flange = se3.inverse(transform_base_to_table(task, robot)) @ poses @ se3.inverse(tool.transform_tool_to_flange)
+    for angle in np.linspace(-3.0, 3.0, 13) if inverse.redundant else (0.0,):
+        q = np.unwrap(inverse.solve(flange, np.full(len(poses), angle)), axis=0)
+        margin = 0.1
+        inside = (q > robot.position_lower + margin) & (q < robot.position_upper - margin)
+        calm = (np.abs(np.diff(q, axis=0)) < 0.6).all(axis=(0, 2)) & inside.all(axis=(0, 2))
+        for way in np.flatnonzero(calm):
+            if chain.dexterity(q[:, way]).min() > EASY_RAD and not contacts.count(q[: max(free, 1), way]):
+                return True
+    return False
+
+
+@cache
+def _contacts(task_name: str, robot_name: str) -> Contacts:
+    task = load_task(task_name)
+    return Contacts(task, load_arms(task, robot_name), ROOM_M)
 
 
 def _limit(random: np.random.Generator, seed: int, task: Task, robot: Robot, tool: Tool) -> Asked:

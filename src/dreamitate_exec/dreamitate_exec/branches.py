@@ -116,8 +116,11 @@ class PathFollower:
 
     def _positions(self, stations: Stations, profiles: list[Profile], kept: NDArray[np.intp], branch: int | None) -> Array:
         """Return joint positions (profiles, kept, branches or 1, dof)."""
-        flange = np.concatenate([self.flange(stations, profile, kept) for profile in profiles])
-        free = np.concatenate([self.joint(stations, profile, kept) for profile in profiles])
+        if self._free_axis is None:
+            flange = np.tile(self.flange(stations, profiles[0], kept), (len(profiles), 1, 1))
+        else:
+            flange = np.concatenate([self.flange(stations, profile, kept) for profile in profiles])
+        free = (np.array([profile.joint for profile in profiles]) @ _shapes(stations.progress[kept]).T).ravel()
         q = self.inverse.solve(flange, free, branch)
         return q.reshape(len(profiles), len(kept), *q.shape[1:])
 

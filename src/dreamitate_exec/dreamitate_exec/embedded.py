@@ -1,6 +1,6 @@
 """The planner `embedded`: pinocchio, coal and toppra, in this process."""
 
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -40,6 +40,8 @@ JUMP_RAD = 0.5
 """Largest step of a joint between two stations: a larger one is another branch, not a motion."""
 WAYS_MOST = 100
 """How many ways of following the path are tried, the most promising first."""
+GENTLE_WAYS = 3
+"""For how many of them a gentler version is looked for."""
 DETOURED_MOST = 4
 """After how many that would need a detour on the way there or home, detours are searched for."""
 
@@ -126,15 +128,16 @@ class EmbeddedPlanner:
         """
         refusals: list[PlanRefused] = []
         followed: list[Array] = []
-        for number, (profile, branch) in enumerate(self.follower.ranked(stations, start)[:WAYS_MOST]):
+        for number, (profile, branch) in enumerate(self._ways(stations, start)):
             progress("reach", 0.2 + 0.4 * number / WAYS_MOST)
             try:
                 q = self._follow(stations, profile, branch, start)
             except PlanRefused as refused:
                 refusals.append(refused)
                 continue
-            if self._is_free(start, q):
-                return self._gentlest(stations, profile, branch, start, q)
+            there, back = np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
+            if self.space.contact(there) is None and self.space.contact(back) is None:
+                return _splines(q, stations), there, back
             followed.append(q)
             if len(followed) == DETOURED_MOST:
                 break
@@ -150,21 +153,14 @@ class EmbeddedPlanner:
         touches = "" if contact is None else f"; on the straight one {contact.text}"
         raise PlanRefused(Reason.NO_FREE_PATH, f"no way to the path and home was found that touches nothing{touches}.")
 
-    def _is_free(self, start: Array, q: Array) -> bool:
-        """Say whether the straight ways from the start to q[0] and from q[-1] home touch nothing."""
-        there, back = np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
-        return self.space.contact(there) is None and self.space.contact(back) is None
-
-    def _gentlest(
-        self, stations: Stations, profile: Profile, branch: int, start: Array, q: Array
-    ) -> tuple[JointPath, Array, Array]:
-        """Return this way (N, dof), or a gentler one near by if there is one that holds, too."""
-        gentler = self.follower.gentler(stations, profile, branch, start)
-        if gentler is not None:
-            with suppress(PlanRefused):
-                tried = self._follow(stations, gentler, branch, start)
-                q = tried if self._is_free(start, tried) else q
-        return _splines(q, stations), np.stack([start, q[0]]), np.stack([q[-1], self.robot.home])
+    def _ways(self, stations: Stations, start: Array) -> Iterator[tuple[Profile, int]]:
+        """Yield what to try: gentler versions of the most promising ways, then all ways as they were ranked."""
+        ways = self.follower.ranked(stations, start)[:WAYS_MOST]
+        for profile, branch in ways[:GENTLE_WAYS]:
+            gentler = self.follower.gentler(stations, profile, branch, start)
+            if gentler is not None:
+                yield gentler, branch
+        yield from ways
 
     def _follow(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Array:
         """Return the joint positions (N, dof) at the stations. Raises PlanRefused where this way does not hold."""

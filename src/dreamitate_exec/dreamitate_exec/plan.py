@@ -1,6 +1,6 @@
 """From a tracked tool path to a plan, by the planner of a name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import ToolTrajectory
 
+from .arms import ArmSetup
 from .embedded import EmbeddedPlanner
 
 Planner = Callable[[ToolTrajectory, Task, Robot, Tool, NDArray[np.float64], Progress], Plan]
@@ -42,3 +43,15 @@ def plan(
     track, and DreamitateError for an unknown planner.
     """
     return PLANNERS.get(planner)(track, task, robot, tool, np.asarray(start_position, float), progress)
+
+
+def plan_arms(
+    tracks: Sequence[ToolTrajectory],
+    task: Task,
+    arms: Sequence[ArmSetup],
+    start_positions: Sequence[ArrayLike],
+    planner: str = "embedded",
+    progress: Progress = quiet,
+) -> list[Plan]:
+    (track,), (arm,), (start,) = tracks, arms, start_positions
+    return [plan(track, task, arm.robot, arm.tool, start, planner, progress)]

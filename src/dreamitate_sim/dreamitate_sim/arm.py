@@ -56,11 +56,11 @@ def add_arm(spec: mujoco.MjSpec, scene: Scene, robot: Robot, tool: Tool) -> None
 class Motors:
     """The joints' motors and their controller: computed torque, with gravity compensated, clipped to the real efforts.
 
-    position, velocity: (dof,) rad and rad/s, in the robot's order of joints.
+    position, velocity: (dof,) rad and rad/s, in the robot's order of joints. prefix: what stands before their names.
     """
 
-    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, robot: Robot) -> None:
-        joints = [model.joint(PREFIX + name) for name in robot.joint_names]
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, robot: Robot, prefix: str = PREFIX) -> None:
+        joints = [model.joint(prefix + name) for name in robot.joint_names]
         self._model, self._data = model, data
         self._positions = np.array([joint.qposadr[0] for joint in joints])
         self._velocities = np.array([joint.dofadr[0] for joint in joints])
