@@ -1,6 +1,7 @@
 """All ways for the joints to follow a whole tool path, the most promising first."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,8 @@ HASTE_S, PUSH_S = 3.0, 8.0
 """How many seconds of way there and back a motion at the speed limits, or at the acceleration limits, is worth."""
 
 
+WRIST_M, CROWDING_S_PER_M = 0.10, 20.0
+"""Where the wrist is behind the flange, and how many seconds of way a metre of distance to another arm is worth."""
 GENTLE_STATIONS, GENTLE_TRIES, GENTLE_ROUNDS, GENTLE_SHRINK = 24, 20, 8, 0.75
 FREEDOM_RAD = np.array([0.3, 0.4, 0.25, 0.15])
 """How far the weights of what is free (see Profile) are varied in the search for a gentler motion."""
@@ -34,13 +37,14 @@ class Stations:
     """A tool path in steps: approach, tracked part, retreat.
 
     transform_tool_to_base: (N, 4, 4); progress: (N,) 0 at the tracked part's start to 1 at its end; time_s: (N,) in
-    the clip; waypoint: (N,) the nearest tracked pose.
+    the clip; waypoint: (N,) the nearest tracked pose; other: (N, 3) where another arm's tool is then, if there is one.
     """
 
     transform_tool_to_base: Array
     progress: Array
     time_s: Array
     waypoint: NDArray[np.intp]
+    other: Array | None = None
 
     def some(self, number: int) -> NDArray[np.intp]:
         """Return the indices of so many stations of the tracked part, its ends among them, and of a few above it."""
@@ -57,7 +61,7 @@ class Stations:
 
 @dataclass(frozen=True)
 class Profile:
-    """What is free, each (4,) radians, the weights of `_shapes`: the redundant joint, the turn about the tool's axis."""
+    """What is free, in weights (4,) of `_shapes`, radians: the redundant joint, and the turn about the tool's axis."""
 
     joint: Array
     turn: Array
@@ -72,22 +76,28 @@ class PathFollower:
         self.robot, self.chain, self.inverse = robot, chain, inverse
         self._mount, self._tip, self._free_axis = mount, tip, free_axis
 
-    def flange(self, stations: Stations, profile: Profile, kept: NDArray[np.intp]) -> Array:
-        """Return transform_flange_to_base (n, 4, 4) at the kept stations, turned about the tool's axis as profiled."""
+    def _flange(self, stations: Stations, profiles: Sequence[Profile], kept: NDArray[np.intp]) -> Array:
+        """Return transform_flange_to_base (profiles, kept, 4, 4), turned about the tool's free axis as profiled."""
         poses = stations.transform_tool_to_base[kept]
-        if self._free_axis is not None:
-            poses = poses @ about_axis(self._free_axis, self._tip, _shapes(stations.progress[kept]) @ profile.turn)
-        return poses @ se3.inverse(self._mount)
+        if self._free_axis is None:
+            alike = poses @ se3.inverse(self._mount)
+            return np.broadcast_to(alike, (len(profiles), *alike.shape))
+        angle = np.stack([profile.turn for profile in profiles]) @ _shapes(stations.progress[kept]).T
+        return np.asarray(poses @ about_axis(self._free_axis, self._tip, angle) @ se3.inverse(self._mount))
 
-    def joint(self, stations: Stations, profile: Profile, kept: NDArray[np.intp]) -> Array:
-        """Return the redundant joint (n,) at the kept stations."""
-        return _shapes(stations.progress[kept]) @ profile.joint
+    def _positions(
+        self, flange: Array, stations: Stations, profiles: Sequence[Profile], kept: NDArray[np.intp], branch: int | None
+    ) -> Array:
+        """Return joint positions (profiles, kept, branches or 1, dof) of flange poses (profiles, kept, 4, 4)."""
+        free = np.stack([profile.joint for profile in profiles]) @ _shapes(stations.progress[kept]).T
+        q = self.inverse.solve(flange.reshape(-1, 4, 4), free.ravel(), branch)
+        return q.reshape(*flange.shape[:2], *q.shape[1:])
 
     def follow(self, stations: Stations, profile: Profile, branch: int, near: Array) -> Array:
         """Return the joint positions (N, dof) at all stations, without turns of 2 pi, the first nearest to `near`."""
         every = np.arange(len(stations.progress))
-        flange = self.flange(stations, profile, every)
-        q = np.unwrap(self.inverse.solve(flange, self.joint(stations, profile, every), branch)[:, 0], axis=0)
+        flange = self._flange(stations, [profile], every)
+        q = np.unwrap(self._positions(flange, stations, [profile], every, branch)[0, :, 0], axis=0)
         return q + 2 * np.pi * self._turns(q[None], near)[0][0]
 
     def gentler(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Profile | None:
@@ -106,29 +116,21 @@ class PathFollower:
             spread = shrink * scale * random.standard_normal((GENTLE_TRIES, 8))
             spread[0] = 0.0
             tried = [Profile(both[:4], both[4:]) for both in best + spread]
-            q = np.unwrap(self._positions(stations, tried, kept, branch)[:, :, 0], axis=1)
+            flange = self._flange(stations, tried, kept)
+            q = np.unwrap(self._positions(flange, stations, tried, kept, branch)[:, :, 0], axis=1)
             q += 2 * np.pi * self._turns(q, start)[0][:, None]
-            cost = self._cost(q, stations, kept, start)
+            cost = self._cost(q, stations, kept, start) + self._crowding(flange, stations, kept)
             least = int(np.argmin(np.where(np.isfinite(cost), cost, np.inf)))
             if cost[least] < lowest:
                 lowest, best = float(cost[least]), np.concatenate([tried[least].joint, tried[least].turn])
         return None if best is first or np.array_equal(best, first) else Profile(best[:4], best[4:])
 
-    def _positions(self, stations: Stations, profiles: list[Profile], kept: NDArray[np.intp], branch: int | None) -> Array:
-        """Return joint positions (profiles, kept, branches or 1, dof)."""
-        if self._free_axis is None:
-            flange = np.tile(self.flange(stations, profiles[0], kept), (len(profiles), 1, 1))
-        else:
-            flange = np.concatenate([self.flange(stations, profile, kept) for profile in profiles])
-        free = (np.array([profile.joint for profile in profiles]) @ _shapes(stations.progress[kept]).T).ravel()
-        q = self.inverse.solve(flange, free, branch)
-        return q.reshape(len(profiles), len(kept), *q.shape[1:])
-
     def ranked(self, stations: Stations, start: Array) -> list[tuple[Profile, int]]:
         """Return (profile, branch) pairs by their cost. Raises PlanRefused where none reaches the whole path."""
         kept = stations.some(COARSE_STATIONS)
         profiles = self._profiles(stations)
-        q = np.moveaxis(self._positions(stations, profiles, kept, None), 2, 1)
+        flange = self._flange(stations, profiles, kept)
+        q = np.moveaxis(self._positions(flange, stations, profiles, kept, None), 2, 1)
         ways = q.reshape(-1, *q.shape[2:])  # (profiles * branches, stations, dof)
         whole = self._reaching(ways, stations, kept)
         q = np.unwrap(ways[whole], axis=1)
@@ -137,9 +139,9 @@ class PathFollower:
         if not inside.any():
             self._refuse_limits(q + 2 * np.pi * turns[:, None], excess, stations, kept)
         q = q[inside] + 2 * np.pi * turns[inside][:, None]
-        cost = self._cost(q, stations, kept, start)
-        order = np.argsort(cost, kind="stable")
-        numbers = np.flatnonzero(whole)[inside][order]
+        numbers = np.flatnonzero(whole)[inside]
+        crowding = self._crowding(flange, stations, kept)[numbers // self.inverse.branches]
+        numbers = numbers[np.argsort(self._cost(q, stations, kept, start) + crowding, kind="stable")]
         return [(profiles[n // self.inverse.branches], int(n % self.inverse.branches)) for n in numbers]
 
     def _reaching(self, q: Array, stations: Stations, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -180,14 +182,20 @@ class PathFollower:
     def _refuse_limits(self, q: Array, excess: Array, stations: Stations, kept: NDArray[np.intp]) -> None:
         best = int(np.argmin(excess.max(axis=1)))
         joint = int(np.argmax(excess[best]))
-        name, lower, upper = (
-            of[joint] for of in (self.robot.joint_names, self.robot.position_lower, self.robot.position_upper)
-        )
+        name = self.robot.joint_names[joint]
+        lower, upper = self.robot.position_lower[joint], self.robot.position_upper[joint]
         at = int(np.argmax(np.maximum(lower - q[best, :, joint], q[best, :, joint] - upper)))
         value = float(q[best, at, joint])
         limit = float(upper if value > 0.5 * (lower + upper) else lower)
         text = f"in the best of {len(q)} ways {name} must be at {value:.2f} rad; its limit is {limit:.2f} rad."
         raise PlanRefused(Reason.JOINT_LIMIT, text, int(stations.waypoint[kept[at]]), value, limit)
+
+    def _crowding(self, flange: Array, stations: Stations, kept: NDArray[np.intp]) -> Array:
+        """Return costs (profiles,), seconds, of wrists near another arm's tool, for flanges (profiles, kept, 4, 4)."""
+        if stations.other is None:
+            return np.zeros(len(flange))
+        wrist = flange[..., :3, 3] - WRIST_M * flange[..., :3, 2]
+        return np.asarray(-CROWDING_S_PER_M * np.linalg.norm(wrist - stations.other[kept], axis=-1).min(axis=1))
 
     def _cost(self, q: Array, stations: Stations, kept: NDArray[np.intp], start: Array) -> Array:
         """Return costs (n,) in seconds: way there and back, haste and push on the path, nearness to joint limits."""
@@ -206,15 +214,20 @@ class PathFollower:
         return away.max(axis=1) + back.max(axis=1) + smooth + 0.02 / room
 
     def _profiles(self, stations: Stations) -> list[Profile]:
-        """Return the profiles to try: the redundant joint may stand still, drift, or take over the tool's own turn."""
-        still, redundant, turns = [(0.0, 0.0)], self.inverse.redundant, self._free_axis is not None
+        """Return the profiles to try: the redundant joint may stand still, drift, or take over the tool's own turn; the
+        turn about the tool's free axis may stay as tracked, or undo itself so that the flange keeps its heading."""
         rotation = stations.transform_tool_to_base[:, :3, :3]
         steps = Rotation.from_matrix(np.swapaxes(rotation[:-1], 1, 2) @ rotation[1:]).as_rotvec()
-        own = max(abs(float((steps @ self._mount[2, :3]).sum())), 1.0)
-        slopes = [0.0] if turns else [0.0, -0.6, 0.6, -own, own]
-        joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), slopes)) if redundant else still
-        angles = np.linspace(-np.pi, np.pi, 12, endpoint=False)
-        spins = list(itertools.product(angles, [0.0] if redundant else [0.0, -0.8, 0.8])) if turns else still
+        redundant, still = self.inverse.redundant, [(0.0, 0.0)]
+        joints, spins = still, still
+        if self._free_axis is not None:
+            angles = np.linspace(-np.pi, np.pi, 8 if redundant else 12, endpoint=False)
+            undone = -float((steps @ self._free_axis).sum())
+            spins = list(itertools.product(angles, [0.0, undone] if redundant else [0.0, undone, -0.8, 0.8]))
+            joints = list(itertools.product(np.linspace(-3.0, 3.0, 9), [0.0])) if redundant else still
+        elif redundant:
+            own = max(abs(float((steps @ self._mount[2, :3]).sum())), 1.0)
+            joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), [0.0, -0.6, 0.6, -own, own]))
         return [Profile(np.array([*joint, 0, 0]), np.array([*spin, 0, 0])) for joint in joints for spin in spins]
 
 

@@ -1,6 +1,7 @@
 """What the arm and its tool must not touch: the table, the cameras, and themselves."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import coal
 import numpy as np
@@ -18,6 +19,7 @@ FIXTURE_CLEARANCE_M = 0.010
 SELF_CLEARANCE_M = 0.005
 TIP_PENETRATION_M = 0.001
 """The tool works on the table: its lowest point may be this much below the table top before it counts as contact."""
+TOOL = "tool"
 CAMERA_BOX_M = np.array([0.12, 0.06, 0.06])
 """A D435i (90 x 25 x 25 mm) with its clamp, in the camera's optical axes."""
 
@@ -39,23 +41,19 @@ class CollisionWorld:
     """An arm with its tool among fixed things, in the arm's base frame."""
 
     def __init__(self, robot: Robot, tool: Tool, transform_base_to_table: Array, rig: StereoRig | None) -> None:
-        self._model = pin.buildModelFromUrdf(str(robot.urdf))
+        self._model, self._geometry = arm_geometry(robot, tool)
         self._data = self._model.createData()
-        self._geometry = pin.buildGeomFromUrdf(self._model, str(robot.urdf), pin.GeometryType.COLLISION)
-        for item in self._geometry.geometryObjects:
-            if isinstance(item.geometry, coal.Cylinder):  # our URDFs' cylinders are the cores of capsules
-                item.geometry = coal.Capsule(item.geometry.radius, 2 * item.geometry.halfLength)
-        self._others: list[str] = []
-        links = [item.name for item in self._geometry.geometryObjects]
-        self._geometry.addAllCollisionPairs()
+        self._others = [TOOL]
+        links = [item.name for item in self._geometry.geometryObjects if item.name != TOOL]
+        self._clearance: list[float] = []
+        for first, second in combinations(links, 2):
+            if self._joint_of(first) != self._joint_of(second):
+                self._pair(first, second, SELF_CLEARANCE_M)
         pin.removeCollisionPairs(self._model, self._geometry, str(robot.srdf))
         self._clearance = [SELF_CLEARANCE_M] * len(self._geometry.collisionPairs)
-        flange = self._model.frames[self._model.getFrameId(robot.flange_frame)]
-        mount = flange.placement * pin.SE3(tool.transform_tool_to_flange)
-        self._add("tool", flange.parentJoint, mount, _hull(tool))
         for name in links:
             if self._joint_of(name) < robot.dof - 1:  # the last two links lie behind the flange's plane, whatever turns
-                self._pair("tool", name, SELF_CLEARANCE_M)
+                self._pair(TOOL, name, SELF_CLEARANCE_M)
         # The base, and what only turns on it, stay where they are above the table.
         self._add_fixtures(transform_base_to_table, rig, [name for name in links if self._joint_of(name) > 1])
         self._geometry_data = self._geometry.createData()
@@ -86,13 +84,13 @@ class CollisionWorld:
         self._add("table", 0, pin.SE3.Identity(), table)
         for name in movers:
             self._pair(name, "table", FIXTURE_CLEARANCE_M)
-        self._pair("tool", "table", -TIP_PENETRATION_M)
+        self._pair(TOOL, "table", -TIP_PENETRATION_M)
         if rig is None or rig.transform_reference_to_table is None:
             return
         for number, camera in enumerate(rig.cameras, start=1):
             place = transform_table_to_base @ rig.transform_reference_to_table @ camera.transform_camera_to_reference
             self._add(f"camera_{number}", 0, pin.SE3(place), coal.Box(*CAMERA_BOX_M))
-            for name in [*movers, "tool"]:
+            for name in [*movers, TOOL]:
                 self._pair(name, f"camera_{number}", FIXTURE_CLEARANCE_M)
 
     def _add(self, name: str, joint: int, placement: pin.SE3, shape: coal.CollisionGeometry) -> None:
@@ -117,6 +115,19 @@ class CollisionWorld:
             if self._geometry_data.collisionResults[k].isCollision():
                 return self._name(pair.first), self._name(pair.second)
         raise AssertionError("no contact was recorded")
+
+
+def arm_geometry(robot: Robot, tool: Tool) -> tuple[pin.Model, pin.GeometryModel]:
+    """Return an arm's model, and its capsules and its tool's hull (named TOOL, the last) without any pairs."""
+    model = pin.buildModelFromUrdf(str(robot.urdf))
+    geometry = pin.buildGeomFromUrdf(model, str(robot.urdf), pin.GeometryType.COLLISION)
+    for item in geometry.geometryObjects:
+        if isinstance(item.geometry, coal.Cylinder):  # our URDFs' cylinders are the cores of capsules
+            item.geometry = coal.Capsule(item.geometry.radius, 2 * item.geometry.halfLength)
+    flange = model.frames[model.getFrameId(robot.flange_frame)]
+    mount = flange.placement * pin.SE3(tool.transform_tool_to_flange)
+    geometry.addGeometryObject(pin.GeometryObject(TOOL, flange.parentJoint, mount, _hull(tool)))
+    return model, geometry
 
 
 def _hull(tool: Tool) -> coal.CollisionGeometry:

@@ -58,7 +58,8 @@ class UrInverse:
         return np.fmin.reduce(np.hypot(x, y), axis=1, initial=np.inf), abs(self.a2) + abs(self.a3)
 
     def _wrist(self, transform_flange_to_base: Array, signs: Array) -> tuple[Array, ...]:
-        """Return, each (N, B) for signs (B, 3): angles 1, 5, 6, the first wrist joint's place in the arm's plane, angles 2 + 3 + 4."""
+        """Return, each (N, B) for signs (B, 3): angles 1, 5, 6, the first wrist joint's x and y in the arm's plane, and
+        angles 2 + 3 + 4."""
         T = (self._transform_base_to_first @ transform_flange_to_base)[:, None]
         p6, x6, y6, z6 = T[..., :3, 3], T[..., :3, 0], T[..., :3, 1], T[..., :3, 2]
         p5 = p6 - self.d6 * z6

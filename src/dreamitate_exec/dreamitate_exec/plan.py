@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.registry import Registry
@@ -15,6 +16,8 @@ from dreamitate_core.trajectory import ToolTrajectory
 
 from .arms import ArmSetup
 from .embedded import EmbeddedPlanner
+from .settings import transform_base_to_table
+from .together import PairPlanner
 
 Planner = Callable[[ToolTrajectory, Task, Robot, Tool, NDArray[np.float64], Progress], Plan]
 
@@ -25,7 +28,8 @@ PLANNERS: Registry[Planner] = Registry("planner")
 def _embedded(
     track: ToolTrajectory, task: Task, robot: Robot, tool: Tool, start: NDArray[np.float64], progress: Progress
 ) -> Plan:
-    return EmbeddedPlanner(task, robot, tool).plan(track, start, progress)
+    arm = ArmSetup(robot.name, robot, tool, transform_base_to_table(task, robot))
+    return EmbeddedPlanner(task, arm).plan(track, start, progress)
 
 
 def plan(
@@ -53,5 +57,20 @@ def plan_arms(
     planner: str = "embedded",
     progress: Progress = quiet,
 ) -> list[Plan]:
-    (track,), (arm,), (start,) = tracks, arms, start_positions
-    return [plan(track, task, arm.robot, arm.tool, start, planner, progress)]
+    """Return one plan per arm; those of two arms have the same times: they start, follow and stop together.
+
+    tracks, start_positions: one per arm, in the order of `arms`. Raises PlanRefused, with the arm's name where there
+    are two, and DreamitateError for a planner that is unknown or plans one arm only, or another number of arms.
+    """
+    if not len(tracks) == len(arms) == len(start_positions) or len(arms) not in (1, 2):
+        raise DreamitateError(
+            f"One or two arms are planned, each with its track and start; there are {len(arms)} arms, "
+            f"{len(tracks)} tracks and {len(start_positions)} starts."
+        )
+    if len(arms) == 1:
+        one = arms[0]
+        return [plan(tracks[0], task, one.robot, one.tool, start_positions[0], planner, progress)]
+    PLANNERS.get(planner)
+    if planner != "embedded":
+        raise DreamitateError(f"The planner {planner!r} plans for one arm; two arms in step are planned by 'embedded'.")
+    return PairPlanner(task, arms).plan(tracks, start_positions, progress)

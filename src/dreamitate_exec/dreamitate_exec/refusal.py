@@ -19,11 +19,13 @@ class Reason(str, Enum):
     TILT = "tilt"
     TIP_HEIGHT = "tip_height"
     OUTSIDE_WORKSPACE = "outside_workspace"
+    NOT_IN_STEP = "not_in_step"
     OUT_OF_REACH = "out_of_reach"
     JOINT_LIMIT = "joint_limit"
     SINGULAR = "singular"
     JOINT_JUMP = "joint_jump"
     COLLISION = "collision"
+    ARMS_COLLIDE = "arms_collide"
     NO_FREE_PATH = "no_free_path"
     TOO_SLOW = "too_slow"
 
@@ -32,7 +34,8 @@ class PlanRefused(DreamitateError):  # noqa: N818 - the contract's name: an answ
     """No safe motion follows the track.
 
     reason: a value of Reason, as text; waypoint: the index of the tracked pose at fault, where there is one;
-    number, limit: what was measured and what is allowed, in the unit that the text says.
+    number, limit: what was measured and what is allowed, in the unit that the text says; arm: whose path it is, where
+    there are several.
     """
 
     def __init__(
@@ -42,10 +45,16 @@ class PlanRefused(DreamitateError):  # noqa: N818 - the contract's name: an answ
         waypoint: int | None = None,
         number: float | None = None,
         limit: float | None = None,
+        arm: str | None = None,
     ) -> None:
+        whose = "" if arm is None else f"{arm}: "
         where = "" if waypoint is None else f"waypoint {waypoint}: "
-        super().__init__(f"Plan refused ({reason.value}): {where}{text}")
-        self.reason = reason.value
+        super().__init__(f"Plan refused ({reason.value}): {whose}{where}{text}")
+        self.reason, self.text, self.arm = reason.value, text, arm
         self.waypoint = waypoint
         self.number = number
         self.limit = limit
+
+    def of(self, arm: str) -> "PlanRefused":
+        """Return the same refusal with the name of the arm whose path it is."""
+        return PlanRefused(Reason(self.reason), self.text, self.waypoint, self.number, self.limit, arm)
