@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dreamitate_bench.public_arms import PublicArm
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.robot import load_robot
 from dreamitate_exec.chain import Chain
@@ -25,6 +26,12 @@ def test_flange_is_where_the_public_model_has_it(name: str) -> None:
     golden = GOLDEN[name]
     flange = Chain(load_robot(name)).flange(golden["position"])
     np.testing.assert_allclose(flange[:, :3], golden["transform_flange_to_base"], atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ARMS)
+def test_audit_has_the_public_model(name: str) -> None:
+    flange = PublicArm(name).flange(GOLDEN[name]["position"])
+    np.testing.assert_allclose(flange[:, :3], GOLDEN[name]["transform_flange_to_base"], atol=2e-9)
 
 
 @pytest.mark.parametrize("name", ARMS)

@@ -9,6 +9,8 @@ import pytest
 
 from dreamitate_bench.plan_audit import Auditor
 from dreamitate_bench.plan_paths import feasible
+from dreamitate_bench.plan_physics import Physics
+from dreamitate_bench.plan_plain import follow_plainly
 from dreamitate_bench.plan_refusals import KINDS, infeasible
 from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
@@ -18,6 +20,7 @@ from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import Status
+from dreamitate_exec.arms import load_arms
 from dreamitate_exec.collision import CollisionWorld
 from dreamitate_exec.plan import plan
 from dreamitate_exec.refusal import PlanRefused
@@ -40,21 +43,37 @@ def plan_seed(name: str, seed: int, noise: float = 1.0) -> Plan:
 def test_plan_holds_when_looked_at_by_another_engine(name: str, seed: int) -> None:
     made = plan_seed(name, seed)
     path, _ = smooth_path(feasible(seed, TASK).track, np.arange(12), TOOL.tip, planning_settings(TASK))
-    found = Auditor(TASK, ROBOTS[name], TOOL).audit(made, path.poses(np.linspace(0.25, 3.0, 3000)))
+    found = Auditor(TASK, load_arms(TASK, name)).audit([made], [path.poses(np.linspace(0.25, 3.0, 3000))])
     assert found.violations == 0, found
     assert found.deviation_m < 5e-4
     assert found.deviation_rad < np.radians(0.2)
 
 
 @pytest.mark.parametrize("name", ARMS)
+def test_arm_with_mass_and_motors_goes_where_it_is_told_and_more_gently_than_plainly(name: str) -> None:
+    asked, arms, made = feasible(SEED, TASK), load_arms(TASK, name), plan_seed(name, SEED)
+    moved = Physics(TASK, arms).move([made])
+    assert moved.done
+    assert moved.contacts == 0
+    assert moved.far_m < 2e-3
+    assert moved.far_rad < np.radians(0.5)
+    plain = follow_plainly(asked, TASK, ROBOTS[name], TOOL)
+    assert plain is not None
+    tracked = (made.time_s >= made.waypoint_time_s[0]) & (made.time_s <= made.waypoint_time_s[-1])
+    assert np.abs(made.acceleration[tracked]).max() <= 0.5 * np.abs(plain.acceleration).max()
+    auditor = Auditor(TASK, arms)
+    assert auditor.tool_error_m([made], [asked.truth]) <= auditor.tool_error_m([plain], [asked.truth])
+
+
+@pytest.mark.parametrize("name", ARMS)
 def test_auditor_sees_what_is_wrong(name: str) -> None:
-    made, robot = plan_seed(name, SEED), ROBOTS[name]
-    auditor, path = Auditor(TASK, robot, TOOL), made.waypoint_transform_tool_to_table
+    made = plan_seed(name, SEED)
+    auditor, path = Auditor(TASK, load_arms(TASK, name)), made.waypoint_transform_tool_to_table
     hasty = replace(made, time_s=made.time_s / 4, waypoint_time_s=made.waypoint_time_s / 4, velocity=4 * made.velocity)
-    assert auditor.audit(hasty, path).over_acceleration > 0
+    assert auditor.audit([hasty], [path]).over_acceleration > 0
     sunk = copy.deepcopy(TASK)
     sunk.settings["robots"][name]["transform_base_to_table"][2][3] = -0.03
-    found = Auditor(sunk, robot, TOOL).audit(made, path)
+    found = Auditor(sunk, load_arms(sunk, name)).audit([made], [path])
     assert found.collisions > 0
     assert found.over_height > 0
     assert found.deviation_m > 0.025

@@ -23,6 +23,8 @@ STEP_S = 0.001
 ROUNDING = 1e-6
 """Share of a limit by which floating-point numbers may pass it."""
 HEIGHT_ROUNDING_M = 1e-4
+TURN_WEIGHT_M = 0.07
+"""When the nearest pose is looked for, a turn by a radian counts like 0.1 m."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Auditor:
         robot = arm.robot
         tracked = (time >= plan.waypoint_time_s[0]) & (time <= plan.waypoint_time_s[-1])
         tool = _tool_poses(arm, public, position[tracked])
-        far, turned = _deviation(tool, path)
+        far, turned = _deviation(tool, path, arm.tool.tip, self._settings.free_axis)
         height = (tool[:, :3, :3] @ arm.tool.tip + tool[:, :3, 3])[:, 2:]
         lower = self._settings.tip_height_lower_m - HEIGHT_ROUNDING_M
         upper = self._settings.tip_height_upper_m + HEIGHT_ROUNDING_M
@@ -121,16 +123,27 @@ def _tool_poses(arm: ArmSetup, public: PublicArm, position: Array) -> Array:
     return arm.transform_base_to_table @ public.flange(position) @ arm.tool.transform_tool_to_flange
 
 
-def _deviation(poses: Array, path: Array) -> tuple[float, float]:
-    """Return the largest distance and turn of poses from the nearest pose of a densely sampled path."""
-    nearest = path[cKDTree(_places(path)).query(_places(poses))[1]]
-    distance = np.linalg.norm(poses[:, :3, 3] - nearest[:, :3, 3], axis=1)
-    return float(distance.max()), float(se3.rotation_distance_rad(poses, nearest).max())
+def _deviation(poses: Array, path: Array, tip: Array, free_axis: Array | None) -> tuple[float, float]:
+    """Return the largest distance and turn of poses from the nearest pose of a densely sampled path.
+
+    With a free axis through the tip, the distance of the tips, and the angle between the axes.
+    """
+    nearest = path[cKDTree(_places(path, tip, free_axis)).query(_places(poses, tip, free_axis))[1]]
+    if free_axis is None:
+        distance = np.linalg.norm(poses[:, :3, 3] - nearest[:, :3, 3], axis=1)
+        return float(distance.max()), float(se3.rotation_distance_rad(poses, nearest).max())
+    off = _places(poses, tip, free_axis) - _places(nearest, tip, free_axis)
+    chord = np.linalg.norm(off[:, 3:], axis=1) / TURN_WEIGHT_M
+    return float(np.linalg.norm(off[:, :3], axis=1).max()), float(2.0 * np.arcsin(chord / 2.0).max())
 
 
-def _places(poses: Array) -> Array:
-    """Return points (N, 12) whose distances weigh a turn by a radian like 0.1 m."""
-    return np.concatenate([poses[:, :3, 3], 0.07 * poses[:, :3, :3].reshape(-1, 9)], axis=1)
+def _places(poses: Array, tip: Array, free_axis: Array | None) -> Array:
+    """Return points (N, 12), or (N, 6) where the turn about an axis is free: places and weighted directions."""
+    if free_axis is None:
+        return np.concatenate([poses[:, :3, 3], TURN_WEIGHT_M * poses[:, :3, :3].reshape(-1, 9)], axis=1)
+    tips = poses[:, :3, :3] @ tip + poses[:, :3, 3]
+    axes = poses[:, :3, :3] @ (free_axis / np.linalg.norm(free_axis))
+    return np.concatenate([tips, TURN_WEIGHT_M * axes], axis=1)
 
 
 def _count(*broken: Array) -> int:

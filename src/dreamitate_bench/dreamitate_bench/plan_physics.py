@@ -80,7 +80,8 @@ class Physics:
                 break
         done = all(follower.following.state == DONE for follower in followers)
         far = [self._far(*each, time[: step + 1]) for each in zip(self._arms, plans, seen, strict=True)]
-        behind = np.array([_behind_s(plan, positions, time[: step + 1]) for plan, positions in zip(plans, seen)])
+        pairs = zip(plans, seen, strict=True)
+        behind = np.array([_behind_s(plan, positions, time[: step + 1]) for plan, positions in pairs])
         moving = np.isfinite(behind).all(axis=0)
         apart = np.ptp(behind[:, moving], axis=0).max() if moving.any() else 0.0
         return Moved(done, max(f[0] for f in far), max(f[1] for f in far), float(apart), contacts)

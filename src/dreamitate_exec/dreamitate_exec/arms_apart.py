@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .arms import ArmSetup
 from .chain import Chain
-from .collision import arm_geometry
+from .collision import CollisionWorld
 
 Array = NDArray[np.float64]
 
@@ -21,10 +21,15 @@ CHECK_STEP_M = 0.010
 class ArmsApart:
     """Two arms with their tools. Positions (N, dof of both): the first arm's joints, then the second's."""
 
-    def __init__(self, arms: Sequence[ArmSetup], chains: Sequence[Chain], reaches_m: Sequence[Array]) -> None:
-        self._dof = chains[0].dof
-        self._reaches_m = reaches_m
-        self._bodies = [_Body(arm, chain) for arm, chain in zip(arms, chains, strict=True)]
+    def __init__(
+        self,
+        arms: Sequence[ArmSetup],
+        chains: Sequence[Chain],
+        worlds: Sequence[CollisionWorld],
+        reaches_m: Sequence[Array],
+    ) -> None:
+        self._dof, self._reaches_m = chains[0].dof, reaches_m
+        self._bodies = [_Body(*each) for each in zip(arms, chains, worlds, strict=True)]
         self._request = coal.CollisionRequest()
         self._request.security_margin = ARMS_CLEARANCE_M
         self._request.num_max_contacts = 1
@@ -66,13 +71,12 @@ class ArmsApart:
 class _Body:
     """An arm's shapes in the table frame."""
 
-    def __init__(self, arm: ArmSetup, chain: Chain) -> None:
-        geometry = arm_geometry(arm.robot, arm.tool)[1]
-        self._chain, self._base = chain, arm.transform_base_to_table
-        self.shapes = [item.geometry for item in geometry.geometryObjects]
-        self.names = [f"{arm.name} {item.name.rsplit('_', 1)[0]}" for item in geometry.geometryObjects]
-        self._joints = np.array([item.parentJoint for item in geometry.geometryObjects])
-        self._placements = np.stack([item.placement.homogeneous for item in geometry.geometryObjects])
+    def __init__(self, arm: ArmSetup, chain: Chain, world: CollisionWorld) -> None:
+        self._chain, self._base, moved = chain, arm.transform_base_to_table, world.arm_shapes
+        self.shapes = [item.geometry for item in moved]
+        self.names = [f"{arm.name} {world.name_of(item)}" for item in moved]
+        self._joints = np.array([item.parentJoint for item in moved])
+        self._placements = np.stack([item.placement.homogeneous for item in moved])
         for shape in self.shapes:
             shape.computeLocalAABB()
         self._centres = np.stack([np.append(shape.aabb_center, 1.0) for shape in self.shapes])

@@ -73,6 +73,7 @@ def turn(angle: Array) -> Array:
 
 def about_axis(axis: ArrayLike, point: ArrayLike, angle: ArrayLike) -> Array:
     """Return the rotations (..., 4, 4) by angles (...,) about an axis (3,) through a point (3,)."""
-    axis, point = np.asarray(axis, float), np.asarray(point, float)
-    twist = np.concatenate([np.cross(point, axis), axis]) / np.linalg.norm(axis)
-    return se3.exp(np.asarray(angle, float)[..., None] * twist)
+    axis, point, angle = np.asarray(axis, float), np.asarray(point, float), np.asarray(angle, float)[..., None, None]
+    K = se3.skew(axis / np.linalg.norm(axis))
+    rotation = np.eye(3) + np.sin(angle) * K + (1.0 - np.cos(angle)) * (K @ K)  # Rodrigues
+    return se3.make_transform(rotation, point - rotation @ point)

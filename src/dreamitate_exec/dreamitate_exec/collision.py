@@ -41,7 +41,8 @@ class CollisionWorld:
     """An arm with its tool among fixed things, in the arm's base frame."""
 
     def __init__(self, robot: Robot, tool: Tool, transform_base_to_table: Array, rig: StereoRig | None) -> None:
-        self._model, self._geometry = arm_geometry(robot, tool)
+        self._model, self._geometry = _arm_geometry(robot, tool)
+        self.arm_shapes: list[pin.GeometryObject] = list(self._geometry.geometryObjects)
         self._data = self._model.createData()
         self._others = [TOOL]
         links = [item.name for item in self._geometry.geometryObjects if item.name != TOOL]
@@ -105,19 +106,19 @@ class CollisionWorld:
     def _joint_of(self, name: str) -> int:
         return int(self._geometry.geometryObjects[self._geometry.getGeometryId(name)].parentJoint)
 
-    def _name(self, number: int) -> str:
-        """Return the name for people: the link of a capsule, or the fixture."""
-        item = self._geometry.geometryObjects[number]
-        return item.name if item.name in self._others else item.name.rsplit("_", 1)[0]
+    def name_of(self, item: pin.GeometryObject) -> str:
+        """Return the name for people: the link of a capsule, the tool, or the fixture."""
+        return str(item.name if item.name in self._others else item.name.rsplit("_", 1)[0])
 
     def _names_in_contact(self) -> tuple[str, str]:
         for k, pair in enumerate(self._geometry.collisionPairs):
             if self._geometry_data.collisionResults[k].isCollision():
-                return self._name(pair.first), self._name(pair.second)
+                items = self._geometry.geometryObjects
+                return self.name_of(items[pair.first]), self.name_of(items[pair.second])
         raise AssertionError("no contact was recorded")
 
 
-def arm_geometry(robot: Robot, tool: Tool) -> tuple[pin.Model, pin.GeometryModel]:
+def _arm_geometry(robot: Robot, tool: Tool) -> tuple[pin.Model, pin.GeometryModel]:
     """Return an arm's model, and its capsules and its tool's hull (named TOOL, the last) without any pairs."""
     model = pin.buildModelFromUrdf(str(robot.urdf))
     geometry = pin.buildGeomFromUrdf(model, str(robot.urdf), pin.GeometryType.COLLISION)

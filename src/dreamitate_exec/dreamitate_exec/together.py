@@ -36,7 +36,8 @@ class PairPlanner:
     def __init__(self, task: Task, arms: Sequence[ArmSetup]) -> None:
         self._planners = [EmbeddedPlanner(task, arm) for arm in arms]
         self._names = [arm.name for arm in arms]
-        self._apart = ArmsApart(arms, [p.chain for p in self._planners], [p.reach_m for p in self._planners])
+        both = self._planners
+        self._apart = ArmsApart(arms, [p.chain for p in both], [p.world for p in both], [p.reach_m for p in both])
         first = self._planners[0].robot.dof
         self._columns = slice(None, first), slice(first, None)
         self._limits = limits_of(*(arm.robot for arm in arms))
