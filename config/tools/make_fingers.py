@@ -4,6 +4,7 @@ Tool frame [m]: origin at the tip, the middle of the rounded lower end; z up, al
 around; x away from the bracket that leads from the rod's top to the arm. Each has bands in its own colours.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def finger(bands: tuple[tuple[float, tuple[int, int, int]], ...]) -> trimesh.Tri
     """The rod as rings of vertices from the tip up, closed at both ends."""
     angle = np.linspace(0.0, np.pi / 2, ROUNDED + 1)[1:]
     profile = [(RADIUS * np.sin(a), RADIUS * (1.0 - np.cos(a)), bands[0][1]) for a in angle]
-    for (_, below), (height, above) in zip(bands[:-1], bands[1:], strict=True):
+    for (_, below), (height, above) in pairwise(bands):
         profile += [(RADIUS, height - ROW, below), (RADIUS, height, above)]
     profile.append((RADIUS, LENGTH, bands[-1][1]))
     turn = np.linspace(0.0, 2 * np.pi, SEGMENTS, endpoint=False)
@@ -55,6 +56,7 @@ def bracket() -> trimesh.Trimesh:
 if __name__ == "__main__":
     for name, bands in BANDS.items():
         made = finger(bands)
-        assert made.is_watertight and made.volume > 0
+        assert made.is_watertight
+        assert made.volume > 0
         made = trimesh.util.concatenate([made, bracket()])
         made.export(Path(__file__).with_name(name) / "finger.obj", digits=6)

@@ -74,7 +74,9 @@ def test_what_one_cannot_do_neither_does(number: int) -> None:
     with pytest.raises(PlanRefused) as refused:
         plan_arms([each.track for each in asked], TASK, PAIR, HOMES)
     assert refused.value.reason in bad.reasons
-    assert bad.first is not None and bad.last is not None and refused.value.waypoint is not None
+    assert bad.first is not None
+    assert bad.last is not None
+    assert refused.value.waypoint is not None
     assert bad.first <= refused.value.waypoint <= bad.last
     if refused.value.reason not in ("arms_collide", "not_in_step"):
         assert refused.value.arm == PAIR[asked.index(bad)].name
