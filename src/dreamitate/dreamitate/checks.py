@@ -12,7 +12,7 @@ from pathlib import Path
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.paths import config_dir, models_dir
 from dreamitate_core.robot import load_robot, robot_names
-from dreamitate_core.task import load_task, task_names
+from dreamitate_core.task import load_task, rollout_task_names, task_names
 from dreamitate_core.tool import load_tool
 from dreamitate_gen.model_source import local_folder
 
@@ -58,7 +58,7 @@ def all_checks() -> Iterator[Check]:
     yield messages()
     yield _configuration()
     try:
-        names = task_names()
+        names = rollout_task_names()
     except DreamitateError:
         names = []
     for name in names:

@@ -8,7 +8,7 @@ from pathlib import Path
 from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.paths import config_dir
 from dreamitate_core.robot import Robot, load_robot, robot_names
-from dreamitate_core.task import load_task, task_names
+from dreamitate_core.task import load_task, rollout_task_names
 from dreamitate_core.tool import Tool, load_tool
 from dreamitate_data.interface import RECORDER
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
@@ -69,7 +69,7 @@ class NodeStart:
 def arguments() -> tuple[Argument, ...]:
     """Return all arguments of a rollout, with what the configuration offers as choices."""
     return (
-        Argument("task", "sweeping", "What is to be done.", tuple(task_names())),
+        Argument("task", "sweeping", "What is to be done.", tuple(rollout_task_names())),
         Argument("seed", "1", f"Of the scene and of everything random: 0..{LARGEST_SEED}."),
         Argument("robot", TASK_ROBOT, f"The arm; '{TASK_ROBOT}' is the task's own.", (TASK_ROBOT, *robot_names())),
         Argument(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +78,8 @@ class Auditor:
             for arm, public, plan, spline, path in zip(self._arms, self._public, plans, splines, paths, strict=True)
         ]
         apart = any(not np.array_equal(plan.time_s, plans[0].time_s) for plan in plans[1:])
-        counts = {key: int(sum(each[key] for each in found)) for key in found[0] if key.startswith("over")}
-        largest = {key: max(each[key] for each in found) for key in found[0] if not key.startswith("over")}
+        counts: dict[str, Any] = {key: int(sum(each[key] for each in found)) for key in found[0] if "over_" in key}
+        largest: dict[str, Any] = {key: max(each[key] for each in found) for key in found[0] if "over_" not in key}
         positions = np.concatenate([spline(time) for spline in splines], axis=1)
         return Found(**counts, **largest, collisions=self._contacts.count(positions), not_in_step=int(apart))
 

@@ -41,6 +41,11 @@ def task_names() -> list[str]:
     return sorted(file.stem for file in _folder().glob("*.yaml"))
 
 
+def rollout_task_names() -> list[str]:
+    """Return the names of the tasks that can be rolled out whole: all but those whose file says `rollout: false`."""
+    return [name for name in task_names() if load_task(name).settings.get("rollout", True)]
+
+
 def load_task(name: str) -> Task:
     """Return the task of that name. Raises DreamitateError: unknown (with the known names) or unreadable."""
     if name not in task_names():

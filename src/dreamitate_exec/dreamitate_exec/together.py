@@ -105,10 +105,10 @@ class PairPlanner:
         refusals, apart = [], []
         for one, two in sorted(product(range(WAYS_EACH), repeat=2), key=sum):
             progress("both arms", 0.6)
-            parts = each[0].get(one), each[1].get(two)
-            if parts[0] is None or parts[1] is None:
+            first, second = each[0].get(one), each[1].get(two)
+            if first is None or second is None:
                 continue
-            q = np.concatenate(parts, axis=1)
+            q = np.concatenate([first, second], axis=1)
             contact = self._apart.contact(q)
             if contact is None:
                 there, back = self._connect(start, q[0], None), self._connect(q[-1], home, None)
