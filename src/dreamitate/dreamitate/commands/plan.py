@@ -32,19 +32,19 @@ def run(options: argparse.Namespace) -> int:
     from dreamitate_core.plan import write_plan
     from dreamitate_core.task import load_task
     from dreamitate_core.trajectory import read_tracks
+    from dreamitate_exec.arms import load_arms
 
     task = load_task(options.task)
+    arms = load_arms(task, options.robot)
     rig = read_rig(options.cameras) if options.cameras else load_rig(task.rig)
     tracks = read_tracks(options.track)
 
-    from dreamitate_exec.arms import load_arms
     from dreamitate_exec.plan import plan_arms
     from dreamitate_exec.refusal import PlanRefused
 
     from ..pipeline import track_on_table
     from ..terminal import ProgressShow
 
-    arms = load_arms(task, options.robot)
     on_table = [track_on_table(tracks, arm.tool.name, rig) for arm in arms]
     try:
         with ProgressShow() as progress:
