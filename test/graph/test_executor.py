@@ -17,15 +17,18 @@ from scipy.interpolate import CubicHermiteSpline
 from dreamitate.domain import DOMAIN, held_domain
 from dreamitate.ros_environment import ros_environment
 from dreamitate.supervise import READY_FD
+from dreamitate_bench.plan_pairs import feasible_pair
 from dreamitate_core import se3
-from dreamitate_core.robot import load_robot
+from dreamitate_core.robot import Robot, load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import Status, ToolTrajectory, write_tracks
+from dreamitate_exec.arms import load_arms
 from dreamitate_exec.plan import plan
 
 FAKES = Path(__file__).parent / "fakes"
 ROBOT, TASK, TOOL = load_robot("ur5"), load_task("sweeping"), load_tool("brush")
+XARM, PAIR_SEED = load_robot("xarm7"), 210_000
 SUCCEEDED, CANCELED, ABORTED = 4, 5, 6
 CANCELLED, NOT_APPROVED, NO_JOINT_STATES, REJECTED, ABORTED_BY_CONTROLLER = 1, 306, 307, 309, 310
 START_STATE_MOVED, EMERGENCY_STOP, OFF_PATH = 311, 312, 313
@@ -75,16 +78,19 @@ class Node:
 class Rig:
     """Fake arms, and the executor that moves them."""
 
-    def __init__(self, folder: Path, module: str, arms: list[str], lines: Callable[[Any], Any]) -> None:
-        write_tracks(folder / "track.npz", {"brush": sweep()})
+    def __init__(
+        self, folder: Path, task: str, robot: str, tracks: list[ToolTrajectory], lines: Callable[[Any], Any]
+    ) -> None:
+        write_tracks(folder / "tracks.npz", {track.tool: track for track in tracks})
+        arms = ["one="] if len(tracks) == 1 else ["L_one=L_", "R_one=R_"]
+        self.robot, self.settings = robot, {"robot": robot, **({"task": task} if len(tracks) > 1 else {})}
         self.environment = ros_environment()
         self.environment.pop(DOMAIN, None)
         with held_domain(self.environment) as domain:
             self.environment[DOMAIN] = str(domain)
             self.environment["PYTHONPATH"] = f"{FAKES}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
-            self.module = module
             self.arms = subprocess.Popen(
-                [sys.executable, "-m", "arms", ROBOT.name, str(folder / "track.npz"), *arms],
+                [sys.executable, "-m", "arms", task, robot, str(folder / "tracks.npz"), *arms],
                 env=self.environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -96,8 +102,9 @@ class Rig:
 
     def start_executor(self, **parameters: object) -> Node:
         return Node(
-            self.module,
+            "dreamitate_exec.executor_node",
             self.environment,
+            **self.settings,
             max_joint_state_age_s=JOINT_STATE_AGE_S,
             controller="one",
             approval_limit_s=1.0,
@@ -122,7 +129,7 @@ class Rig:
 
     def begin(self) -> None:
         """Send a goal and wait until it is taken."""
-        self.tell(f"goal {ROBOT.name}")
+        self.tell(f"goal {self.robot}")
         assert self.wait_for("goal")["accepted"]
 
     def begin_to_move(self) -> None:
@@ -152,14 +159,16 @@ class Rig:
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory, lines: Callable[[Any], Any]) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("rig"), "dreamitate_exec.executor_node", ["one="], lines)
+    rig = Rig(tmp_path_factory.mktemp("rig"), "sweeping", "ur5", [sweep()], lines)
     yield rig
     rig.end()
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, lines: Callable[[Any], Any]) -> Iterator[Rig]:
-    rig = Rig(tmp_path_factory.mktemp("two"), "two.executor_node", ["one=L_", "two=R_"], lines)
+    task = load_task("rotation")
+    tracks = [asked.track for asked in feasible_pair(PAIR_SEED, task, load_arms(task))]
+    rig = Rig(tmp_path_factory.mktemp("two"), "rotation", "xarm7", tracks, lines)
     yield rig
     rig.end()
 
@@ -178,11 +187,11 @@ def planned_path() -> Any:
     return CubicHermiteSpline(made.time_s, made.position, made.velocity)(np.arange(0.0, made.duration_s, 0.002))
 
 
-def check_stop(stop: Event, on_path: bool = True) -> None:
+def check_stop(stop: Event, on_path: bool = True, robot: Robot = ROBOT) -> None:
     """Check that a stop that was sent is within the arm's deceleration limits, and on the path that was planned."""
     time_s, position, velocity = (np.array(stop[name]) for name in ("time_s", "position", "velocity"))
     assert 0.0 < time_s[0] < 0.1
-    assert np.abs(np.diff(velocity, axis=0) / np.diff(time_s)[:, None] / ROBOT.acceleration_limit).max() <= 1.01
+    assert np.abs(np.diff(velocity, axis=0) / np.diff(time_s)[:, None] / robot.acceleration_limit).max() <= 1.01
     assert np.abs(velocity[-1]).max() < 1e-9
     if on_path:
         assert np.abs(position[:, None] - planned_path()[None]).max(axis=2).min(axis=1).max() < 0.005
@@ -358,7 +367,7 @@ def begin_both(two: Rig) -> tuple[Event, Event]:
     sent = {event["arm"]: event for event in (two.wait_for("trajectory", kind="plan") for _ in "12")}
     two.wait_for("moving", moving=True)
     two.wait_for("moving", moving=True)
-    return sent["one"], sent["two"]
+    return sent["L_one"], sent["R_one"]
 
 
 def test_two_arms_stop_in_step(two: Rig) -> None:
@@ -366,37 +375,37 @@ def test_two_arms_stop_in_step(two: Rig) -> None:
     begin_both(two)
     two.tell("cancel")
     one, other = (two.wait_for("trajectory", kind="stop") for _ in "12")
-    assert {one["arm"], other["arm"]} == {"one", "two"}
+    assert {one["arm"], other["arm"]} == {"L_one", "R_one"}
     assert one["time_s"] == other["time_s"]
-    assert one["position"] == other["position"]
-    check_stop(one)
+    check_stop(one, False, XARM)
+    check_stop(other, False, XARM)
     assert two.wait_for("result")["error_code"] == CANCELLED
 
 
-@pytest.mark.parametrize("failing", ["one", "two"])
+@pytest.mark.parametrize("failing", ["L_one", "R_one"])
 def test_one_arm_that_fails_stops_both(two: Rig, failing: str) -> None:
     two.tell("reset")
     begin_both(two)
     two.tell(f"abort {failing}")
     stop = two.wait_for("trajectory", kind="stop")
     assert stop["arm"] != failing
-    check_stop(stop)
+    check_stop(stop, False, XARM)
     result = two.wait_for("result")
     check_failed(result, ABORTED_BY_CONTROLLER, f"{failing}/follow_joint_trajectory ended with PATH_TOLERANCE_VIOLATED")
 
 
 def test_one_controller_that_rejects_stops_the_other(two: Rig) -> None:
     two.tell("reset")
-    two.tell("rejects two")
+    two.tell("rejects R_one")
     two.begin()
-    check_failed(two.wait_for("result"), REJECTED, "two/follow_joint_trajectory rejected the trajectory")
+    check_failed(two.wait_for("result"), REJECTED, "R_one/follow_joint_trajectory rejected the trajectory")
 
 
 def test_arms_out_of_step_are_stopped(two: Rig) -> None:
     two.tell("reset")
     begin_both(two)
-    two.tell("frozen two")
-    check_failed(two.wait_for("result"), OFF_PATH, "out of step by more than 0.25 s: two/follow_joint_trajectory")
+    two.tell("frozen R_one")
+    check_failed(two.wait_for("result"), OFF_PATH, "out of step by more than 0.25 s: R_one/follow_joint_trajectory")
 
 
 def test_two_arms_start_and_end_together_after_all_that(two: Rig) -> None:

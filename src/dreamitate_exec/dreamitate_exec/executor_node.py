@@ -23,16 +23,18 @@ from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_ros.messages import fill_plan, read_track, set_header
 from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
 
+from .arms import ArmSetup, load_arms
 from .codes_node import CODE_OF_REASON
 from .interface import INTERFACE
 from .markers_node import fresh, plan_markers
 from .moveit_client_node import MoveItClient
 from .mover_node import Arm, Mover
 from .payload_node import set_payload
-from .plan import plan
+from .plan import plan_arms
 from .plan_check import PlanCheck
 from .preview import preview
 from .refusal import PlanRefused
+from .settings import transform_base_to_table
 
 Result = ExecuteTrajectory.Result
 
@@ -70,7 +72,11 @@ class ExecutorNode(ManagedStageNode):
 
     def arms(self) -> list[Arm]:
         """Return the arms that the node moves."""
-        return [Arm(self, self._robot, "", self.value("controller"), self._changed)]
+        task, controller = self.value("task"), self.value("controller")
+        if not task:
+            return [Arm(self, self._robot, "", controller, self._changed)]
+        setups = load_arms(load_task(task), self._robot.name)
+        return [Arm(self, each.robot, each.prefix, each.prefix + controller, self._changed) for each in setups]
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop the arm before anything else."""
@@ -152,8 +158,8 @@ class ExecutorNode(ManagedStageNode):
 
         try:
             plans = self.make_plans(goal, task, tools, tracks, progress)
-            for arm, tool, made in zip(arms, tools, plans, strict=True):
-                PlanCheck(task, arm.robot, tool).check(made)
+            for setup, made in zip(self._setups(task, tools), plans, strict=True):
+                PlanCheck(task, setup.robot, setup.tool, setup.transform_base_to_table).check(made)
         except PlanRefused as refused:
             goal.so_far["waypoint"] = -1 if refused.waypoint is None else refused.waypoint
             self._show(task, tools, tracks, [None] * len(tracks), refused.waypoint)
@@ -170,9 +176,21 @@ class ExecutorNode(ManagedStageNode):
         """Return one plan per arm, from where it is."""
         if self._moveit:
             return [self._moveit.plan(goal, progress)]
-        arms, starts = self._mover.arms, self._mover.positions()
-        (arm,), (tool,), (track,), (start,) = arms, tools, tracks, starts
-        return [plan(track, task, arm.robot, tool, start, self.value("planner"), progress)]
+        starts = self._mover.positions()
+        return plan_arms(tracks, task, self._setups(task, tools), starts, self.value("planner"), progress)
+
+    def _setups(self, task: Task, tools: Sequence[Tool]) -> list[ArmSetup]:
+        """Return the arms as they stand in a task, with the goal's tools. Raises DreamitateError: not those moved."""
+        arms = self._mover.arms
+        if len(arms) == 1:
+            robot = arms[0].robot
+            return [ArmSetup(robot.name, robot, tools[0], transform_base_to_table(task, robot))]
+        setups = load_arms(task)
+        if [(each.robot.name, each.tool.name) for each in setups] != [
+            (arm.robot.name, tool.name) for arm, tool in zip(arms, tools, strict=True)
+        ]:
+            raise StageError(Result.INVALID_GOAL, f"Task {task.name!r} has other arms or tools than the goal.")
+        return setups
 
     def _show(
         self,
@@ -186,9 +204,11 @@ class ExecutorNode(ManagedStageNode):
         stamp, shown, markers = self.now_ns(), [], []
         header = Header()
         set_header(header, "table", stamp)
-        for number, (arm, tool, track, made) in enumerate(zip(self._mover.arms, tools, tracks, plans, strict=True)):
+        bases = [setup.transform_base_to_table for setup in self._setups(task, tools)]
+        together = zip(self._mover.arms, tools, tracks, plans, bases, strict=True)
+        for number, (arm, tool, track, made, base) in enumerate(together):
             if track.frame == "table":
-                seen = preview(track, made, task, arm.robot, tool, refused)
+                seen = preview(track, made, task, arm.robot, tool, refused, base)
                 markers += plan_markers(seen, tool, header, number)
             if made is not None:
                 message = PlanMessage()

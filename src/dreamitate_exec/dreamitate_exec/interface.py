@@ -11,8 +11,11 @@ INTERFACE = NodeInterface(
     description="Plans the arm's motion along a tracked path, checks it whole and carries it out (lifecycle node).",
     parameters=(
         Parameter("robot", "ur5", "The arm, as in config/robots."),
+        Parameter("task", "", "A task with arms of its own, which are all moved; empty: the one arm `robot`."),
         Parameter("planner", "embedded", "Which planner plans.", choices=PLANNERS),
-        Parameter("controller", "joint_trajectory_controller", "Name of the arm's trajectory controller."),
+        Parameter(
+            "controller", "joint_trajectory_controller", "The trajectory controller; arms' prefixes come before it."
+        ),
         Parameter("approve", False, "Wait for a person's approval before the arm moves.", read_only=False),
         Parameter("approval_limit_s", 120.0, "How long to wait for approval.", "s", (1.0, 3600.0), read_only=False),
         Parameter("max_joint_state_age_s", 0.5, "Older joint states stop the arm.", "s", (0.02, 5.0), read_only=False),

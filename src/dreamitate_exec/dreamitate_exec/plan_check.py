@@ -34,10 +34,11 @@ HEIGHT_M = 1e-3
 class PlanCheck:
     """One task, arm and tool."""
 
-    def __init__(self, task: Task, robot: Robot, tool: Tool) -> None:
+    def __init__(self, task: Task, robot: Robot, tool: Tool, base: Array | None = None) -> None:
+        """base: transform_base_to_table (4, 4), where it is not that of the task's section `robots`."""
         self._robot, self._tool, self._settings = robot, tool, planning_settings(task)
         self._chain = Chain(robot)
-        self._transform_base_to_table = transform_base_to_table(task, robot)
+        self._transform_base_to_table = transform_base_to_table(task, robot) if base is None else base
         self._world = _Touching(robot, tool, self._transform_base_to_table, load_rig(task.rig))
 
     def check(self, plan: Plan) -> None:
@@ -97,8 +98,9 @@ class PlanCheck:
         before = plan.time_s[nearest - 1]
         share = (plan.waypoint_time_s - before) / (plan.time_s[nearest] - before)
         passed = se3.interpolate(real[nearest - 1], real[nearest], np.clip(share, 0.0, 1.0))
+        free = self._settings.free_axis
         aims = plan.waypoint_transform_tool_to_table
-        self._compare(passed, aims, plan.waypoint_time_s, WAYPOINT_M, WAYPOINT_RAD, "the pose that is aimed at")
+        self._compare(passed, aims, plan.waypoint_time_s, WAYPOINT_M, WAYPOINT_RAD, "the pose that is aimed at", free)
         inside = (plan.time_s >= plan.waypoint_time_s[0]) & (plan.time_s <= plan.waypoint_time_s[-1])
         height = se3.transform_points(real[inside], self._tool.tip[None])[:, 0, 2]
         lower, upper = self._settings.tip_height_lower_m, self._settings.tip_height_upper_m
@@ -109,11 +111,21 @@ class PlanCheck:
             text += f"{lower:.4f} to {upper:.4f} m is allowed."
             raise PlanRefused(Reason.TIP_HEIGHT, text, None, float(height[at]), upper if height[at] > upper else lower)
 
-    def _compare(self, real: Array, wanted: Array, time_s: Array, limit_m: float, limit_rad: float, what: str) -> None:
+    def _compare(
+        self,
+        real: Array,
+        wanted: Array,
+        time_s: Array,
+        limit_m: float,
+        limit_rad: float,
+        what: str,
+        axis: Array | None = None,
+    ) -> None:
+        """Raise DreamitateError where poses are apart. axis: the tool's own, about which it may turn as it likes."""
         if real.shape != wanted.shape or not np.isfinite(wanted).all():
             raise DreamitateError(f"The plan has {wanted.shape} finite numbers for {what}; {real.shape} are needed.")
-        off_m = np.linalg.norm(real[:, :3, 3] - wanted[:, :3, 3], axis=1)
-        off_rad = se3.rotation_distance_rad(real, wanted)
+        off_m = np.linalg.norm(self._tips(real) - self._tips(wanted), axis=1)
+        off_rad = se3.rotation_distance_rad(real, wanted) if axis is None else _lean(real, wanted, axis)
         over = np.maximum(off_m / limit_m, off_rad / limit_rad)
         at = int(np.argmax(over))
         if over[at] > 1.0:
@@ -121,6 +133,9 @@ class PlanCheck:
                 f"The plan's joints take the tool {off_m[at] * 1e3:.2f} mm and {off_rad[at]:.4f} rad from {what}, at "
                 f"{time_s[at]:.2f} s; at most {limit_m * 1e3:g} mm and {limit_rad:g} rad is allowed."
             )
+
+    def _tips(self, poses: Array) -> Array:
+        return se3.transform_points(poses, self._tool.tip[None])[:, 0]
 
     def _check_contacts(self, plan: Plan) -> None:
         way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(plan.position, axis=0)).sum(axis=1))])
@@ -131,6 +146,12 @@ class PlanCheck:
         if contact is not None:
             text = f"{contact.text} at {time_s[contact.index]:.2f} s of the plan."
             raise PlanRefused(Reason.COLLISION, text)
+
+
+def _lean(real: Array, wanted: Array, axis: Array) -> Array:
+    """Return the angles (N,) between a tool's axis at two poses (N, 4, 4) each."""
+    one, other = (poses[:, :3, :3] @ (axis / np.linalg.norm(axis)) for poses in (real, wanted))
+    return np.arctan2(np.linalg.norm(np.cross(one, other), axis=1), np.einsum("ij,ij->i", one, other))
 
 
 class _Touching(CollisionWorld):

@@ -56,11 +56,18 @@ class Preview:
 
 
 def preview(
-    track: ToolTrajectory, plan: Plan | None, task: Task, robot: Robot, tool: Tool, refused: int | None = None
+    track: ToolTrajectory,
+    plan: Plan | None,
+    task: Task,
+    robot: Robot,
+    tool: Tool,
+    refused: int | None = None,
+    base: Array | None = None,
 ) -> Preview:
     """Return the preview of a track in the frame `table`, and of its plan, None where it was refused.
 
-    refused: the pose at fault. Raises DreamitateError where the task does not place the robot.
+    refused: the pose at fault; base: transform_base_to_table (4, 4), where it is not that of the task's `robots`.
+    Raises DreamitateError where the task does not place the robot.
     """
     settings = planning_settings(task)
     poses = track.transform_tool_to_frame
@@ -71,7 +78,7 @@ def preview(
         tracked_axes=poses[:, :3, :3],
         quality=np.clip(np.nan_to_num(track.score), 0.0, 1.0),
         status=np.asarray(track.status, np.int64),
-        reach=_reach(poses, task, robot, tool),
+        reach=_reach(poses, transform_base_to_table(task, robot) if base is None else base, robot, tool),
         refused=-1 if refused is None else refused,
         time_s=np.empty(0) if plan is None else plan.time_s,
         tip=_tips(made, tool),
@@ -94,11 +101,11 @@ def _lowest(poses: Array, tool: Tool) -> Array:
     return np.asarray(heights.min(axis=1, initial=np.inf))
 
 
-def _reach(poses: Array, task: Task, robot: Robot, tool: Tool) -> Array:
+def _reach(poses: Array, base: Array, robot: Robot, tool: Tool) -> Array:
     """Return (M,) the share of the arm's span that a pose leaves, NaN where it is out of reach or not finite."""
     inverse = load_inverse(robot, Chain(robot))
     fine = np.asarray(np.isfinite(poses).all(axis=(1, 2)))
-    transform_table_to_base = se3.inverse(transform_base_to_table(task, robot))
+    transform_table_to_base = se3.inverse(base)
     safe = np.where(fine[:, None, None], poses, np.eye(4))
     spans, longest = inverse.reach(transform_table_to_base @ safe @ se3.inverse(tool.transform_tool_to_flange))
     left = np.asarray(1.0 - spans / longest)

@@ -1,7 +1,7 @@
 """Arms without a simulator, for the executor's tests: their controllers, their joint states, and a client of the
 executor. They do as lines on stdin tell them, and tell what they see as JSON lines.
 
-python -m arms ROBOT TRACK.npz CONTROLLER=PREFIX ...   (all arms are sent along the same track)
+python -m arms TASK ROBOT TRACKS.npz CONTROLLER=PREFIX ...   (one track per arm)
 
 The controllers are what ros2_control's joint trajectory controller is to its clients: a new trajectory takes the place
 of the one that runs and begins where the arm is; a cancelled one leaves the arm where it is.
@@ -46,8 +46,8 @@ Result = FollowJointTrajectory.Result
 rclpy.init()
 node = rclpy.create_node("arms")
 free = ReentrantCallbackGroup()
-robot = load_robot(sys.argv[1])
-(track,) = read_tracks(Path(sys.argv[2])).values()
+robot = load_robot(sys.argv[2])
+tracks = list(read_tracks(Path(sys.argv[3])).values())
 print_lock = threading.Lock()
 
 
@@ -155,7 +155,7 @@ class FakeArm:
             self.states.publish(state)
 
 
-arms = [FakeArm(*text.split("=")) for text in sys.argv[3:]]
+arms = [FakeArm(*text.split("=")) for text in sys.argv[4:]]
 emergency = node.create_publisher(Bool, "emergency_stop", 10)
 client: Any = ActionClient(node, ExecuteTrajectory, "execute_trajectory", callback_group=free)
 intruder: Any = ActionClient(
@@ -183,8 +183,8 @@ node.create_subscription(
 
 def send(robot_name: str) -> None:
     """Send a goal to the executor, again if nobody answers, and tell what comes of it."""
-    goal = ExecuteTrajectory.Goal(task="sweeping", robot=robot_name)
-    goal.trajectories = [fill_track(ToolTrajectory(), track, 0, Pose) for _ in arms]
+    goal = ExecuteTrajectory.Goal(task=sys.argv[1], robot=robot_name)
+    goal.trajectories = [fill_track(ToolTrajectory(), track, 0, Pose) for track in tracks]
     client.wait_for_server()
     answered = threading.Event()
 
