@@ -1,7 +1,10 @@
 """Fine-tuning a tiny random SVD: exact resume, many processes as one, what is trained, and data that is refused."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerate import debug_launcher
-from accelerate.state import AcceleratorState, PartialState
 from diffusers import StableVideoDiffusionPipeline, UNetSpatioTemporalConditionModel
 from safetensors.torch import load_file
 
@@ -94,16 +95,16 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit_and_its_model_dreams(
     assert dream.video.view_1.shape == (13, 32, 64, 3)
 
 
-def _train_in_process(task: Task, data: Path, base: Path, out: Path, settings: SvdSettings) -> None:
-    AcceleratorState._reset_state(True)
-    PartialState._reset_state()
-    train_svd(task, data, base, out, settings)
-
-
 def test_two_processes_train_as_one(data: Path, tiny_svd: Path, tiny_task: Task, tmp_path: Path) -> None:
-    settings = replace(TINY, learning_rate=1e-5)
-    _train_in_process(tiny_task, data, tiny_svd, tmp_path / "one", replace(settings, micro_batch=2))
-    debug_launcher(_train_in_process, (tiny_task, data, tiny_svd, tmp_path / "two", settings), 2)
+    train_svd(tiny_task, data, tiny_svd, tmp_path / "one", replace(TINY, learning_rate=1e-5, micro_batch=2))
+    script = Path(__file__).parent / "fakes" / "train_svd.py"
+    options = "--multi_gpu", "--num_machines=1", "--num_processes=2", "--mixed_precision=no"
+    subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", *options, script, data, tiny_svd, tmp_path / "two"],
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        check=True,
+        timeout=240,
+    )
     one, two = (_weights(tmp_path / name) for name in ("one", "two"))
     for name in (name for name in one if name.startswith("model/")):
         assert (one[name] - two[name]).abs().max() <= 1e-5, name

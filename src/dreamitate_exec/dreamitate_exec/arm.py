@@ -24,12 +24,17 @@ class ArmState:
         self._position: Array | None = None
         self._velocity = np.zeros(len(self._names))
         self._came_s = -1.0
-        self.count = 0
+        self.count, self.stamp_ns = 0, 0
         self._missing: list[str] = []
         self.changed = changed
 
-    def take(self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float] = ()) -> None:
-        """Note a joint state message: rad and rad/s, in the order of its own names; no velocity: from the positions."""
+    def take(
+        self, names: Sequence[str], position: Sequence[float], velocity: Sequence[float] = (), stamp_ns: int = 0
+    ) -> None:
+        """Note a joint state message: rad and rad/s, in the order of its own names; no velocity: from the positions.
+
+        stamp_ns: when it was measured, as its header says.
+        """
         by_name = dict(zip(names, position, strict=False))
         speeds = dict(zip(names, velocity, strict=False))
         with self.changed:
@@ -42,7 +47,7 @@ class ArmState:
                 elif before is not None and now_s > self._came_s:
                     self._velocity = (self._position - before) / (now_s - self._came_s)
                 self._came_s = now_s
-                self.count += 1
+                self.count, self.stamp_ns = self.count + 1, stamp_ns
             self.changed.notify_all()
 
     def age_s(self) -> float | None:

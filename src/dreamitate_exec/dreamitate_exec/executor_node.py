@@ -20,7 +20,7 @@ from dreamitate_core.robot import load_robot
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.trajectory import ToolTrajectory
-from dreamitate_ros.messages import fill_plan, read_track, set_header
+from dreamitate_ros.messages import fill_plan, read_track, set_header, stamp_ns
 from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
 
 from .arms import ArmSetup, load_arms
@@ -97,7 +97,7 @@ class ExecutorNode(ManagedStageNode):
 
     def _take_joints(self, message: JointState) -> None:
         for arm in self._mover.arms:
-            arm.state.take(message.name, message.position, message.velocity)
+            arm.state.take(message.name, message.position, message.velocity, stamp_ns(message.header))
 
     def _take_stop(self, message: Bool) -> None:
         with self._changed:

@@ -178,11 +178,15 @@ class Mover:
 
     def _listen(self) -> None:
         """Wait for what the joint states say from now on. Raises StageError where they say nothing."""
-        before = [arm.state.count for arm in self.arms]
+        before, now_ns = [arm.state.count for arm in self.arms], self._node.now_ns()
         max_age_s = self._node.value("max_joint_state_age_s")
-        with self._changed:  # the next ones may have been on their way already; those after them are new
+
+        def new(arm: Arm, count: int) -> bool:  # a clock that is ahead, or one still on its way, is not believed alone
+            return arm.state.count >= count + 2 and arm.state.stamp_ns >= now_ns
+
+        with self._changed:
             self._changed.wait_for(
-                lambda: all(arm.state.count >= n + 2 for arm, n in zip(self.arms, before, strict=True)), max_age_s
+                lambda: all(new(arm, count) for arm, count in zip(self.arms, before, strict=True)), max_age_s
             )
         self.positions()
 

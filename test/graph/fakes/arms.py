@@ -150,8 +150,8 @@ class FakeArm:
                 tell("moving", arm=self.name, moving=moving)
             self.changed.notify_all()
             state = JointState(name=self.joint_names, position=self.position.tolist(), velocity=self.velocity.tolist())
-        if not self.silent:
             state.header.stamp = node.get_clock().now().to_msg()
+        if not self.silent:
             self.states.publish(state)
 
 
