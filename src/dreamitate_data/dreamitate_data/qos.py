@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from .bag_metadata import Offered
 
 LARGE = "sensor_msgs/msg/Image"
-_LARGE_DEPTH, _DEPTH = 60, 1000
-"""Messages that may wait while the machine stalls: two seconds of a camera; much of what is small."""
+_LARGE_DEPTH, _DEPTH = 150, 2000
+"""Messages that may wait while the machine stalls: five seconds of a camera; much of what is small."""
 
 
 def adapted(offers: Iterable[Offered]) -> Offered | None:
