@@ -63,7 +63,7 @@ def publish_frames() -> None:
 
 def dream(task: str) -> dict[str, Any]:
     """Send a goal, wait for its end, and return its result."""
-    handle = client.send_goal(GenerateVideo.Goal(task=task, seed=1))
+    handle = client.send_goal(GenerateVideo.Goal(task=task, seed=0))
     result = handle.result
     return {"error_code": result.error_code, "error_msg": result.error_msg, "images": len(result.video.view_1)}
 
