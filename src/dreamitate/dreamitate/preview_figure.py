@@ -1,5 +1,6 @@
 """The preview as a picture: what a person looks at before the arm moves, or to see why it does not."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ PLANNED, REFUSED, GREY, BAND = "#8b6cff", "#e5484d", "#5b6472", "#e9f7ef"
 AXIS_M = 0.03
 AXIS_COLOURS = ("#e5484d", "#1fa971", "#3b82f6")
 MARGIN_CM = 8.0
+TITLE_COLUMNS = 150
 FEW_M = 0.05
 """Heights above this belong to the way there and back, not to the work: they are cut off."""
 
@@ -23,11 +25,12 @@ FEW_M = 0.05
 def draw_preview(path: Path, seen: Preview, title: str) -> None:
     """Write the picture: the table from above, the height over time, and each tracked pose's reach and quality."""
     figure = Figure(figsize=(11.0, 5.2), dpi=110)
-    grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1.0), left=0.06, right=0.98, top=0.9, bottom=0.1, hspace=0.42)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1.25, 1.0), left=0.06, right=0.98, top=0.87, bottom=0.1, hspace=0.42)
     _draw_table(figure.add_subplot(grid[:, 0]), seen)
     _draw_height(figure.add_subplot(grid[0, 1]), seen)
     _draw_poses(figure.add_subplot(grid[1, 1]), seen)
-    figure.suptitle(title, fontsize=10, color=REFUSED if seen.refused >= 0 or not len(seen.time_s) else "#111827")
+    colour = REFUSED if seen.refused >= 0 or not len(seen.time_s) else "#111827"
+    figure.suptitle(textwrap.fill(title, TITLE_COLUMNS), fontsize=9.5, color=colour, y=0.985, va="top")
     figure.savefig(path, facecolor="white")
 
 
