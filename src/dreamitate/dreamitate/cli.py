@@ -16,6 +16,7 @@ COMMANDS = {
     "demonstrate": "Render demonstrations with truth in the simulator.",
     "calibrate": "Pictures of a board -> where cameras and arm are.",
     "record": "Cameras and arm -> one bag per demonstration.",
+    "clips": "Bags of demonstrations -> clip folders.",
     "train": "Train a generator on clips.",
     "bench": "Measure a stage or the whole task.",
     "doctor": "Say what is there, what is missing and what to do.",
