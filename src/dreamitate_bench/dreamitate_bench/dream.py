@@ -1,0 +1,242 @@
+"""`dreamitate bench dream`: the generator's own sampling against 30 steps, and against paths that need no model.
+
+A dream's error is that of its tracked tool: the median over time steps of the tip's distance to a demonstrator's way,
+the nearest of those that succeed in the scene. Resumable: scenes that the report already holds, made with the same
+settings, weights and sources, are not made again.
+"""
+
+import argparse
+import resource
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate.commands.options import positive
+from dreamitate.run_folder import read_json, write_json
+
+from .dream_paths import Library, error_mm, read_library, tips_of
+from .tasks import read_seeds
+
+DESCRIPTION = "How long a dream takes and how near its tracked tool comes to a demonstrator's, against 30 steps."
+Array = NDArray[np.float64]
+Row = dict[str, Any]
+MOST_WAYS = 5
+"""Demonstrator's ways per scene that a dream may follow."""
+COLUMNS = {
+    "scenes": "scenes",
+    "seconds": "s",
+    "cpu_seconds": "CPU s",
+    "error_mm": "error mm",
+    "stereo_px": "stereo px",
+    "found": "found",
+    "difference_of_255": "differs /255",
+    "apart_mm": "apart mm",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the measurement's arguments."""
+    parser.add_argument("--task", default="sweeping", help="the task, as in config/tasks (default: sweeping)")
+    parser.add_argument("--model", type=Path, help="folder of a trained model (default: the task's under models/)")
+    parser.add_argument("--seeds", type=read_seeds, default=[1000, 1001], help="of the scenes (default 1000,1001)")
+    parser.add_argument(
+        "--steps", type=read_seeds, default=[30], help="sampling steps to compare with; the most are stock (default 30)"
+    )
+    parser.add_argument("--threads", type=positive, default=2, help="of the processor (default 2)")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="training clips: adds the mean path and the nearest clip"
+    )
+    parser.add_argument(
+        "--places",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="MODEL",
+        help="adds the same model told where to sweep by other models' image encoders, trained on fewer scenes, say",
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/bench/dream.json"), help="the report")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Dream, track and compare, print the table and write the report."""
+    from dreamitate import provenance
+
+    settings = _settings(options)
+    earlier = read_json(options.out)
+    report: Row = {
+        "settings": settings,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "git_revision": provenance.git_revision(),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
+        "rows": earlier["rows"] if earlier.get("settings") == settings else [],
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    done = {row["seed"] for row in report["rows"]}
+    todo = [seed for seed in options.seeds if seed not in done]
+    if todo:
+        bench = Bench(options)
+        report["peak_memory_MiB"] = bench.peak_memory_mib
+        for seed in todo:
+            rows = bench.rows(seed)
+            report["rows"] += rows
+            said = [f"{row['kind']} {row['error_mm']:.1f} mm" for row in rows]
+            print(f"seed {seed}: {', '.join(said) or 'the demonstrator knows no way; left out'}", flush=True)
+            write_json(options.out, report)
+    else:
+        report["peak_memory_MiB"] = earlier["peak_memory_MiB"]
+    report["summary"] = summarise([row for row in report["rows"] if row["seed"] in options.seeds])
+    write_json(options.out, report)
+    print(table(report["summary"]))
+    print(f"report: {options.out}")
+    print(last_line(options.task, report["summary"], report["peak_memory_MiB"]))
+    return 0
+
+
+class Bench:
+    """The generators and guesses that are compared. peak_memory_mib: of the process after its first dream."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        import torch
+
+        from dreamitate_core.task import load_task
+        from dreamitate_gen.svd import SvdGenerator
+
+        torch.set_num_threads(options.threads)
+        self.task = load_task(options.task)
+        self.generator = SvdGenerator(self.task, options.model)
+        self.size = self.generator.model.width, self.generator.model.height
+        self.own = dict(self.generator.settings["sampling"])
+        self.generator.dream_frames(torch.rand(1, 2, 3, *self.size[::-1]).to(self.generator.device), 0)
+        self.peak_memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        self.counts = {"dreamed": self.own["steps"], **{f"{n} steps": n for n in sorted(options.steps)}}
+        self.library: Library | None = read_library(options.data) if options.data is not None else None
+        self.others = {f"places: {folder.name}": _led_by(self.task, options.model, folder) for folder in options.places}
+
+    def rows(self, seed: int) -> list[Row]:
+        """Return one row per kind of path for the scene; none where the demonstrator knows no way."""
+        from dreamitate_sim.demonstrator import Demonstration
+        from dreamitate_sim.scene import make_scene
+
+        scene = Demonstration(make_scene(self.task, seed, "test"))
+        sweeps = [sweep for _, sweep in zip(range(MOST_WAYS), scene.successes(), strict=False)]
+        if not sweeps:
+            return []
+        seen = scene.film(sweeps[0], *self.size)
+        ways = np.stack([tips_of(sweep.truth, scene.tool.tip) for sweep in sweeps])
+        made = []
+        for kind, count in self.counts.items():
+            self.generator.settings["sampling"] = {**self.own, "steps": count}
+            made.append((kind, *_timed(self.generator, seen, seed)))
+        self.generator.settings["sampling"] = self.own
+        made += [(kind, *_timed(generator, seen, seed)) for kind, generator in self.others.items()]
+        rows = [{"seed": seed, "kind": kind, **times, **_tracked(clip, ways)} for kind, clip, times in made]
+        _compare(rows, {kind: clip for kind, clip, _ in made}, stock=len(self.counts) - 1)
+        if self.library is not None:
+            for kind, tips in self.library.guesses(seen.background_1, seen.background_2).items():
+                rows.append({"seed": seed, "kind": kind, "error_mm": error_mm(tips, ways)})
+        return rows
+
+
+def _timed(generator: Any, seen: Any, seed: int) -> tuple[Any, Row]:
+    """Return the dream of the photos in the clip `seen`, and how long it took."""
+    began, began_cpu = time.perf_counter(), time.process_time()
+    clip = generator.dream(seen.background_1, seen.background_2, seen.rig, seed)
+    return clip, {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - began_cpu}
+
+
+def _tracked(clip: Any, ways: Array) -> Row:
+    """Return the tracked tool's tips, their error, both views' agreement, and the share of frames that count."""
+    from dreamitate_core.trajectory import Status
+    from dreamitate_track.track import track
+
+    from .dream_stereo import stereo_error_px
+
+    tool = clip.tools[0]
+    path = track(clip)[tool.name]
+    tips = tips_of(clip.rig.transform_reference_to_table @ path.transform_tool_to_frame, tool.tip)
+    found = np.isin(path.status, [Status.OK, Status.RECOVERED])
+    stereo = stereo_error_px(clip, tool, path.transform_tool_to_frame)[found]
+    row = {"tips_m": tips.tolist(), "error_mm": error_mm(tips, ways), "found": float(found.mean())}
+    return row if np.isnan(stereo).all() else {**row, "stereo_px": float(np.nanmedian(stereo))}
+
+
+def _compare(rows: list[Row], clips: dict[str, Any], stock: int) -> None:
+    """Add to the dreams' rows how their pictures and tracked tips differ from those of the stock row."""
+    reference = clips[rows[stock]["kind"]].video.frames().astype(float)
+    for index, row in enumerate(rows):
+        if index != stock:
+            row["difference_of_255"] = float(np.abs(clips[row["kind"]].video.frames() - reference).mean())
+            apart = np.linalg.norm(np.subtract(row["tips_m"], rows[stock]["tips_m"]), axis=1)
+            row["apart_mm"] = 1e3 * float(np.median(apart))
+
+
+def _led_by(task: Any, model: Path | None, places: Path) -> Any:
+    """Return the small model's generator, told where to sweep by the image encoder of another model."""
+    from dreamitate_gen.image_encoder import likeliest_points
+    from dreamitate_gen.model_folder import load_small
+    from dreamitate_gen.svd import SvdGenerator
+
+    generator = SvdGenerator(task, model)
+    pictures, other = generator.model.pictures, load_small(places)[0].to(generator.device).pictures
+    own_conditions = pictures.conditions
+
+    def conditions(photos: Any, frames: Any, random: Any = None) -> Any:
+        points = likeliest_points(other.places(photos).flatten(0, 1)).unflatten(0, (len(photos), 2))
+        return own_conditions(photos, frames, points, random)
+
+    pictures.conditions, pictures.places = conditions, other.places
+    return generator
+
+
+def _settings(options: argparse.Namespace) -> Row:
+    """Return all that decides the rows but the seed."""
+    from dreamitate import provenance
+    from dreamitate_core.paths import models_dir
+
+    return {
+        "task": options.task,
+        "weights": provenance.file_hash(options.model or models_dir() / options.task),
+        "steps": sorted(options.steps),
+        "threads": options.threads,
+        "data": str(options.data or ""),
+        "places": {folder.name: provenance.file_hash(folder) for folder in options.places},
+        "sources": provenance.source_fingerprint(),
+    }
+
+
+def summarise(rows: list[Row]) -> dict[str, Row]:
+    """Return medians by kind; the mean of the share of frames where the tool was found."""
+    summary = {}
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        of_kind = [row for row in rows if row["kind"] == kind]
+        found = {name: [row[name] for row in of_kind if name in row] for name in COLUMNS if name != "scenes"}
+        middle = {name: float(np.median(values)) for name, values in found.items() if values and name != "found"}
+        share = {"found": float(np.mean(found["found"]))} if found["found"] else {}
+        summary[kind] = {"scenes": len(of_kind), **middle, **share}
+    return summary
+
+
+def table(summary: dict[str, Row]) -> str:
+    """Return the table for people; medians over scenes."""
+    lines = ["".join([f"{'':20}", *(f"{head:>13}" for head in COLUMNS.values())])]
+    for kind, values in summary.items():
+        cells = [f"{values[name]:13.3g}" if name in values else f"{'-':>13}" for name in COLUMNS]
+        lines.append(f"{kind:20}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def last_line(task: str, summary: dict[str, Row], peak_memory_mib: float) -> str:
+    """Return the line that sums up."""
+    if not summary:
+        return f"{task}, dream: no scene was measured"
+    own, stock = summary["dreamed"], [kind for kind in summary if kind.endswith(" steps")][-1]
+    faster = summary[stock]["cpu_seconds"] / own["cpu_seconds"]
+    return (
+        f"{task}, dream: {faster:.1f} times faster than {stock}, {own['error_mm'] - summary[stock]['error_mm']:+.1f} mm"
+        f" of error; {own['seconds']:.1f} s, {peak_memory_mib:.0f} MiB, {own['error_mm']:.1f} mm to the nearest way"
+    )
