@@ -17,6 +17,7 @@ COMMANDS = {
     "calibrate": "Pictures of a board -> where cameras and arm are.",
     "record": "Cameras and arm -> one bag per demonstration.",
     "clips": "Bags of demonstrations -> clip folders.",
+    "label": "Track all clips of a folder; sure tracks become labels.",
     "train": "Train a generator on clips.",
     "bench": "Measure a stage or the whole task.",
     "doctor": "Say what is there, what is missing and what to do.",

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -23,6 +23,7 @@ from dreamitate_ros.pairs import IMAGES
 
 from .bag_reader import BagReader
 from .moments import check_seen, choose
+from .tables import write_table
 from .watch import watch
 
 TEST_OF = 5
@@ -62,7 +63,7 @@ def cut_clips(
             progress(f"cutting {names[index]}", index / len(bags))
             rows.append(_cut(Path(bag), names[index], task, out, test_objects))
         earlier = read_table(out / "clips.csv") if (out / "clips.csv").is_file() else []
-        _write_table(out / "clips.csv", [*(row for row in earlier if row.bag not in names), *rows])
+        write_table(out / "clips.csv", [*(row for row in earlier if row.bag not in names), *rows])
     except OSError as error:
         raise DreamitateError(f"{out} cannot be written: {error.strerror or error}.") from None
     progress("cutting", 1.0)
@@ -176,12 +177,3 @@ def read_table(path: Path) -> list[Row]:
             ]
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise DreamitateError(f"{path} is not a table of clips ({error}). Remove it and cut again.") from None
-
-
-def _write_table(path: Path, rows: Sequence[Row]) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
-    partial.replace(path)
