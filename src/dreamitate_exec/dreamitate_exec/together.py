@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,31 +102,21 @@ class PairPlanner:
             ways.get(0)
         start = np.concatenate([want.start for want in wanted])
         home = np.concatenate([planner.robot.home for planner in self._planners])
-        refusals, apart = [], []
-        for one, two in sorted(product(range(WAYS_EACH), repeat=2), key=sum):
-            progress("both arms", 0.6)
-            first, second = each[0].get(one), each[1].get(two)
-            if first is None or second is None:
-                continue
-            q = np.concatenate([first, second], axis=1)
-            contact = self._apart.contact(q)
-            if contact is None:
+        pairs = _Pairs(each, self._apart, stations[0], progress)
+        for one, two in pairs.order:
+            if each[0].straight(one) and each[1].straight(two) and (q := pairs.get(one, two)) is not None:
                 there, back = self._connect(start, q[0], None), self._connect(q[-1], home, None)
                 if there is not None and back is not None:
                     return make_way(q, stations[0], there, back)
-                apart.append(q)
-                continue
-            at = int(stations[0].waypoint[contact[0]])
-            text = f"{stations[0].on_the_way(contact[0])}{contact[1]}."
-            refusals.append(PlanRefused(Reason.ARMS_COLLIDE, text, at))
-        for q in apart[:DETOURED_MOST]:
+        apart = (q for one, two in pairs.order if (q := pairs.get(one, two)) is not None)
+        for q in islice(apart, DETOURED_MOST):
             there = self._connect(start, q[0], progress)
             back = None if there is None else self._connect(q[-1], home, progress)
             if there is not None and back is not None:
                 return make_way(q, stations[0], there, back)
-        if apart:
+        if pairs.any_apart:
             raise PlanRefused(Reason.NO_FREE_PATH, "no way to the paths and home was found that touches nothing.")
-        raise furthest(refusals)
+        raise furthest(pairs.refusals)
 
     def _connect(self, start: Array, goal: Array, detour: Progress | None) -> Array | None:
         """Return vertices (K, dofs) from start to goal for both arms, or None where nothing free is found.
@@ -162,6 +152,8 @@ class _Ways:
         self, name: str, planner: EmbeddedPlanner, stations: Stations, start: Array, progress: Progress
     ) -> None:
         self._name, self._found = name, list[Array]()
+        self._planner, self._start = planner, start
+        self._straight: dict[int, bool] = {}
         self._refusals: list[PlanRefused] = []
         self._left = planner.ways(stations, start, progress, self._refusals)
 
@@ -176,6 +168,50 @@ class _Ways:
                     return None
                 self._found.append(way)
         return self._found[number]
+
+    def straight(self, number: int) -> bool:
+        """Whether there is the way of that number, and the straight motions to it and home touch nothing."""
+        if number not in self._straight:
+            way, space = self.get(number), self._planner.space
+            self._straight[number] = way is not None and (
+                space.contact(np.stack([self._start, way[0]])) is None
+                and space.contact(np.stack([way[-1], self._planner.robot.home])) is None
+            )
+        return self._straight[number]
+
+
+class _Pairs:
+    """The arms' ways side by side (N, dofs), each pair looked at once."""
+
+    def __init__(self, each: Sequence[_Ways], arms_apart: ArmsApart, stations: Stations, progress: Progress) -> None:
+        self.order = sorted(product(range(WAYS_EACH), repeat=2), key=sum)
+        self.refusals: list[PlanRefused] = []
+        self._each, self._arms_apart, self._stations, self._progress = each, arms_apart, stations, progress
+        self._seen: dict[tuple[int, int], Array | None] = {}
+
+    @property
+    def any_apart(self) -> bool:
+        """Whether the arms keep apart in any pair that was looked at."""
+        return any(q is not None for q in self._seen.values())
+
+    def get(self, one: int, two: int) -> Array | None:
+        """Return a pair, None where there is none or the arms do not keep apart."""
+        if (one, two) not in self._seen:
+            self._progress("both arms", 0.6)
+            self._seen[one, two] = self._look(one, two)
+        return self._seen[one, two]
+
+    def _look(self, one: int, two: int) -> Array | None:
+        first, second = self._each[0].get(one), self._each[1].get(two)
+        if first is None or second is None:
+            return None
+        q = np.concatenate([first, second], axis=1)
+        contact = self._arms_apart.contact(q)
+        if contact is None:
+            return q
+        text = f"{self._stations.on_the_way(contact[0])}{contact[1]}."
+        self.refusals.append(PlanRefused(Reason.ARMS_COLLIDE, text, int(self._stations.waypoint[contact[0]])))
+        return None
 
 
 @contextmanager
