@@ -11,7 +11,7 @@ arguments = $(foreach name,ROBOT GENERATOR TRACKER PLANNER,$(if $($(name)),$(she
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+	@sed -nE 's/^([a-z%-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup:  ## make .venv: libraries, ROS's wheels, messages, our packages; does only what is missing
 	@$(PYTHON) scripts/set_up.py
@@ -29,6 +29,9 @@ test: lint  ## lint, then all tests
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)
+
+bench-%: setup  ## any other measurement of the README: make bench-plan ARGS="--robot xarm7"
+	@.venv/bin/dreamitate bench $* $(ARGS)
 
 train-small: setup  ## render, train, export the small model of a task: TASK=sweeping [CLIPS=4000] [MINUTES=90]; goes on where it stopped
 	@.venv/bin/dreamitate demonstrate --task $(TASK) --count $(or $(CLIPS),4000) --seed 100000 --width 192 --height 112 \
