@@ -12,6 +12,7 @@ setup(
     ],
     package_data={package: ["py.typed", "public_arms.json"]},
     install_requires=[
+        "diffusers",
         "dreamitate",
         "dreamitate_core",
         "dreamitate_exec",

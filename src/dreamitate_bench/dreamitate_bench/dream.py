@@ -58,24 +58,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="adds the same model told where to sweep by other models' image encoders, trained on fewer scenes, say",
     )
+    parser.add_argument(
+        "--speed",
+        nargs="+",
+        metavar="NAME",
+        help="with Stable Video Diffusion: which speed settings to measure (default: all but compile)",
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/bench/dream.json"), help="the report")
 
 
 def run(options: argparse.Namespace) -> int:
     """Dream, track and compare, print the table and write the report."""
-    from dreamitate import provenance
-
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    if options.model is not None and (options.model / "model_index.json").is_file():
+        return _run_svd(options)
     settings = _settings(options)
     earlier = read_json(options.out)
-    report: Row = {
-        "settings": settings,
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "git_revision": provenance.git_revision(),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(),
-        "rows": earlier["rows"] if earlier.get("settings") == settings else [],
-    }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    report = _report(settings, earlier["rows"] if earlier.get("settings") == settings else [])
     done = {row["seed"] for row in report["rows"]}
     todo = [seed for seed in options.seeds if seed not in done]
     if todo:
@@ -95,6 +94,32 @@ def run(options: argparse.Namespace) -> int:
     print(f"report: {options.out}")
     print(last_line(options.task, report["summary"], report["peak_memory_MiB"]))
     return 0
+
+
+def _run_svd(options: argparse.Namespace) -> int:
+    """Measure the speed settings of a Stable Video Diffusion, print the table and write the report."""
+    from .dream_svd import measure_svd, svd_last_line, svd_table
+
+    settings = _settings(options)
+    rows = measure_svd(options.task, options.model, options.speed, max(options.steps), options.threads)
+    write_json(options.out, _report(settings, rows))
+    print(svd_table(rows))
+    print(f"report: {options.out}")
+    print(svd_last_line(rows))
+    return 0
+
+
+def _report(settings: Row, rows: list[Row]) -> Row:
+    from dreamitate import provenance
+
+    return {
+        "settings": settings,
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "git_revision": provenance.git_revision(),
+        "machine": provenance.machine(),
+        "versions": provenance.versions(),
+        "rows": rows,
+    }
 
 
 class Bench:

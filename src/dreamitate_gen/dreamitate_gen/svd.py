@@ -15,6 +15,7 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS, StereoVideo
 
+from .faster import make_faster
 from .model_folder import load_model
 from .noise import sigmas
 from .offload import take_turns
@@ -31,8 +32,10 @@ class SvdGenerator:
         self.folder = Path(folder) if folder is not None else models_dir() / task.name
         self.model, self.settings = load_model(self.folder, task)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        pictures = self.model.pictures
+        if self.settings["kind"] == "svd":
+            make_faster(self.model.unet, pictures.vae, self.settings)
         if self.settings.get("cpu_offload", False):
-            pictures = self.model.pictures
             parts = [pictures.image_encoder, pictures.vae, self.model.unet]
             take_turns([part for part in parts if part is not None], self.device)
         else:
