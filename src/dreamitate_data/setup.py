@@ -12,8 +12,8 @@ setup(
     ],
     package_data={package: ["py.typed"]},
     install_requires=[
-        *("PyYAML", "dreamitate_core", "dreamitate_gen", "dreamitate_track", "lz4", "numpy", "opencv-python-headless"),
-        *("rosbags", "scipy", "zstandard"),
+        *("PyYAML", "av", "dreamitate_core", "dreamitate_gen", "dreamitate_track", "lz4", "numpy"),
+        *("opencv-python-headless", "pyarrow", "rosbags", "scipy", "zstandard"),
     ],
     zip_safe=False,
     maintainer="Dreamitate developers",

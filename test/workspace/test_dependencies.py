@@ -26,6 +26,7 @@ ROSDEP_KEYS = {
     "numpy": "python3-numpy",
     "peft": "python3-peft-pip",
     "psutil": "python3-psutil",
+    "pyarrow": "python3-pyarrow-pip",
     "rosbags": "python3-rosbags-pip",
     "safetensors": "python3-safetensors-pip",
     "scipy": "python3-scipy",

@@ -18,6 +18,7 @@ COMMANDS = {
     "record": "Cameras and arm -> one bag per demonstration.",
     "clips": "Bags of demonstrations -> clip folders.",
     "label": "Track all clips of a folder; sure tracks become labels.",
+    "export": "Labelled clips -> a LeRobotDataset, and back.",
     "train": "Train a generator on clips.",
     "bench": "Measure a stage or the whole task.",
     "doctor": "Say what is there, what is missing and what to do.",

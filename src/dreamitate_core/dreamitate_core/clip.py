@@ -104,7 +104,7 @@ def write_clip(folder: Path, clip: Clip, lossless: bool = True) -> None:
     write_image(partial / "background_1.png", clip.background_1)
     write_image(partial / "background_2.png", clip.background_2)
     write_rig(partial / "cameras.json", clip.rig)
-    tools = [_write_tool(partial, tool) for tool in clip.tools]
+    tools = [write_tool(partial, tool) for tool in clip.tools]
     (partial / "tools.json").write_text(json.dumps(tools, indent=1) + "\n")
     (partial / "clip.json").write_text(json.dumps({**clip.info, "fps": clip.video.fps}, indent=1) + "\n")
     if clip.truth is not None:
@@ -114,7 +114,7 @@ def write_clip(folder: Path, clip: Clip, lossless: bool = True) -> None:
     partial.rename(folder)
 
 
-def _write_tool(folder: Path, tool: Tool) -> dict[str, Any]:
+def write_tool(folder: Path, tool: Tool) -> dict[str, Any]:
     """Put the tool's mesh beside the clip, in metres, with its colours, and return its entry in `tools.json`."""
     mesh_name = f"{tool.name}.ply"
     tool.mesh.export(folder / mesh_name)
