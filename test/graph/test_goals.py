@@ -1,6 +1,8 @@
 """One standing graph: goals are carried out, rejected, cancelled and stopped, and the next one works."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +87,16 @@ def test_the_arm_moves_only_with_approval(standing_graph: Any) -> None:
     begin(standing_graph)
     standing_graph.wait_for("waits")
     moved = len(standing_graph.events("arm"))
-    standing_graph.command("refuse")
+    said = standing_graph.said.wait_for(lambda line: "dreamitate approve" in line, "how to approve")
+    folder = said.partition("dreamitate approve ")[2].split()[0]
+    answer = subprocess.run(
+        [sys.executable, "-m", "dreamitate.cli", "approve", folder, "--refuse"],
+        cwd=standing_graph.runs.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout == "The arm stays where it is.\n"
     result, record = end(standing_graph)
     assert (result["status"], result["error_code"], record["failed_stage"]) == (ABORTED, NOT_APPROVED, "plan")
     assert "refused by a person" in record["reason"]

@@ -16,6 +16,7 @@ COMMANDS = {
     "demonstrate": "Render demonstrations with truth in the simulator.",
     "calibrate": "Pictures of a board -> where cameras and arm are.",
     "record": "Cameras and arm -> one bag per demonstration.",
+    "approve": "Answer a rollout that waits before its arm moves.",
     "clips": "Bags of demonstrations -> clip folders.",
     "label": "Track all clips of a folder; sure tracks become labels.",
     "export": "Labelled clips -> a LeRobotDataset, and back.",

@@ -22,6 +22,7 @@ from dreamitate_core.robot import Robot, load_robot
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
+from dreamitate_exec.interface import WAITS_FOR_APPROVAL
 from dreamitate_exec.preview import preview
 from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
@@ -181,6 +182,7 @@ class CoordinatorNode(StageNode):
             if first:
                 return RunFolder(Path(first))
             settings = {"task": request.task, "seed": request.seed, "robot": self._robot.name}
+            settings["domain"] = self.context.get_domain_id()  # `dreamitate approve` looks there
             return RunFolder.create(Path(self.value("runs")), settings)
         except (DreamitateError, OSError) as problem:
             raise StageError(Rollout.Result.FOLDER_FAILED, str(problem)) from None
@@ -226,6 +228,7 @@ class _Run:
         self.verdict: dict[str, Any] = {}
         self.written: list[Future[Any]] = []
         self._show = ProgressShow(sys.stdout)
+        self._asked = False
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -246,6 +249,10 @@ class _Run:
 
     def tell_motion(self, text: str, fraction: float) -> None:
         """The same of the executor, whose first part is planning."""
+        if text.startswith(WAITS_FOR_APPROVAL) and not self._asked:
+            self._asked = True
+            where = self.folder.path
+            self._show.say(f"Look at {where / 'preview.png'}, then: dreamitate approve {where}   (or --refuse)")
         if self.name == "plan" and text == "moving":
             self._stop_watch()
             self.name, self._began_s = "execute", time.monotonic()

@@ -37,6 +37,13 @@ class ProgressShow:
             self._line(f"{self._stage}: {time.monotonic() - self._started_s:.1f} s")
         self._stage = ""
 
+    def say(self, text: str) -> None:
+        """Print a line of its own, above the bar where there is one."""
+        if self._bar is not None:
+            self._bar.write(text, file=self._stream)
+        else:
+            self._line(text)
+
     def _begin(self, stage: str) -> None:
         self._stage, self._started_s, self._quarter = stage, time.monotonic(), 0
         if self._stream.isatty():

@@ -25,7 +25,7 @@ from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, Stage
 
 from .arms import ArmSetup, load_arms
 from .codes_node import CODE_OF_REASON
-from .interface import INTERFACE
+from .interface import INTERFACE, WAITS_FOR_APPROVAL
 from .markers_node import fresh, plan_markers
 from .moveit_client_node import MoveItClient
 from .mover_node import Arm, Mover
@@ -221,7 +221,7 @@ class ExecutorNode(ManagedStageNode):
 
     def _wait_for_approval(self, goal: Goal) -> None:
         limit_s = self.value("approval_limit_s")
-        goal.progress(f"waiting for approval on {self.get_name()}/approve", _PLANNED)
+        goal.progress(f"{WAITS_FOR_APPROVAL} on {self.get_name()}/approve", _PLANNED)
         with self._changed:
             self._answer, self._asks = None, True
         try:

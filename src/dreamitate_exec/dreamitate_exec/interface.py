@@ -4,6 +4,8 @@ from dreamitate_ros.interface import LATCHED, NodeInterface, Parameter, Served, 
 
 PLANNERS = ("embedded", "moveit")
 PLAN_WITH_MOVEIT = "plan_with_moveit"
+WAITS_FOR_APPROVAL = "waiting for approval"
+"""What the feedback of a goal begins with that waits for a person."""
 
 INTERFACE = NodeInterface(
     name="executor",
