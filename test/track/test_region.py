@@ -79,6 +79,17 @@ def test_one_frame_that_is_black_is_bridged(clip: Clip) -> None:
     assert np.isin(np.delete(trajectory.status, 5), SURE).all()
 
 
+def test_a_tool_that_vanishes_for_two_frames_is_lost_and_recovered(clip: Clip) -> None:
+    video = clip.video
+    one, two = video.view_1.copy(), video.view_2.copy()
+    one[6:8], two[5:7] = clip.background_1, clip.background_2
+    status = track(replace(clip, video=StereoVideo(one, two, video.fps)))["block"].status
+    assert not np.isin(status[5:7], SURE).any()
+    assert (status[:5] == Status.OK).all()
+    assert status[7] == Status.RECOVERED
+    assert np.isin(status[8:], SURE).all()
+
+
 def test_flat_views_are_an_error(clip: Clip) -> None:
     video = clip.video
     with pytest.raises(DreamitateError, match="View 2 shows nothing"):

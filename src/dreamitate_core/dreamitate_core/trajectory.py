@@ -28,7 +28,8 @@ class ToolTrajectory:
 
     frame: the frame of the poses ("reference" = camera 1's optical frame, or "table"); time_s: (N,) seconds from the
     bare first frame; transform_tool_to_frame: (N, 4, 4) metres; covariance: (N, 6, 6) of the twist [v, w] in the tool
-    frame; score: (N,) 0..1; status: (N,) of Status.
+    frame; score: (N,) 0..1; status: (N,) of Status; views_apart_px: how far apart, across the epipolar lines, the two
+    views show the tool throughout the clip, in pixels of the video, or NaN where that was not estimated.
     """
 
     tool: str
@@ -38,6 +39,7 @@ class ToolTrajectory:
     covariance: Array
     score: Array
     status: NDArray[np.int64]
+    views_apart_px: float = float("nan")
 
     def __post_init__(self) -> None:
         n = len(self.time_s)
@@ -58,11 +60,13 @@ _ARRAYS = ("time_s", "covariance", "score", "status")
 
 
 def write_tracks(path: Path, tracks: dict[str, ToolTrajectory]) -> None:
-    """Write `track.npz`: per tool `<tool>/transform_tool_to_<frame>`, `/time_s`, `/covariance`, `/score`, `/status`."""
+    """Write `track.npz`: per tool `<tool>/transform_tool_to_<frame>`, `/time_s`, `/covariance`, `/score`, `/status`,
+    `/views_apart_px`."""
     arrays: dict[str, NDArray[np.generic]] = {}
     for name, track in tracks.items():
         arrays[f"{name}/transform_tool_to_{track.frame}"] = track.transform_tool_to_frame
         arrays.update({f"{name}/{key}": getattr(track, key) for key in _ARRAYS})
+        arrays[f"{name}/views_apart_px"] = np.array(track.views_apart_px)
     with Path(path).open("wb") as file:  # a path without .npz keeps its name this way
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
@@ -84,7 +88,8 @@ def read_tracks(path: Path) -> dict[str, ToolTrajectory]:
         if missing:
             raise DreamitateError(f"{path} lacks {', '.join(missing)}.")
         time_s, covariance, score, status = (arrays[f"{name}/{part}"] for part in _ARRAYS)
-        tracks[name] = ToolTrajectory(name, frame, time_s, arrays[key], covariance, score, status)
+        apart = float(arrays.get(f"{name}/views_apart_px", np.float64(np.nan)))
+        tracks[name] = ToolTrajectory(name, frame, time_s, arrays[key], covariance, score, status, apart)
     if not tracks:
         raise DreamitateError(f"{path} holds no track: it has no '<tool>{prefix}<frame>' array.")
     return tracks

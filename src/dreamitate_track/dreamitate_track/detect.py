@@ -1,5 +1,6 @@
 """Find the tool in one stereo frame without knowing where it was: blobs, triangulation, many rotations, refinement."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -49,14 +50,16 @@ class Eyes:
             np.ascontiguousarray(model.faces),
             np.ascontiguousarray(model.face_label),
         )
-        self.buffers = (
-            np.empty((len(model.vertices), 3)),
-            np.empty((BUFFER, BUFFER), np.float32),
-            np.empty((BUFFER, BUFFER), np.int8),
-        )
+        self.buffers = _buffers(len(model.vertices))
         self._radius_m = model.radius
         self.reference_to_cameras = np.ascontiguousarray(reference_to_cameras)
         self.intrinsics = np.ascontiguousarray(intrinsics)
+
+    def copy(self) -> "Eyes":
+        """Return eyes with drawing buffers of their own, for another thread."""
+        other = copy(self)
+        other.buffers = _buffers(len(self.body[0]))
+        return other
 
     def radius_px(self, view: int, point: Array) -> float:
         """Return how large the tool's radius appears at a point (3,) in the reference frame, in pixels."""
@@ -112,6 +115,10 @@ class Eyes:
             scores,
         )
         return [Hypothesis(pose, float(score)) for pose, score in zip(poses, scores, strict=True)]
+
+
+def _buffers(vertices: int) -> tuple[Array, Maps, NDArray[np.int8]]:
+    return np.empty((vertices, 3)), np.empty((BUFFER, BUFFER), np.float32), np.empty((BUFFER, BUFFER), np.int8)
 
 
 def spread_rotations(count: int) -> Array:
@@ -224,7 +231,7 @@ def _triangulated(pixels: Array, eyes: Eyes) -> tuple[Array | None, float]:
 
 def _on_other_axis(pixel: Array, view: int, eyes: Eyes) -> Array:
     """Return the point on a pixel's ray that lies closest to the other camera's axis."""
-    ray = _ray(pixel, view, eyes)
+    own = _ray(pixel, view, eyes)
     other = _ray(eyes.intrinsics[1 - view, 2:], 1 - view, eyes)
-    along, _ = _closest(ray, other)
-    return ray[0] + max(along, 0.2) * ray[1]
+    along, _ = _closest(own, other)
+    return own[0] + max(along, 0.2) * own[1]

@@ -2,7 +2,7 @@
 
 from dreamitate_ros.interface import LATCHED, NodeInterface, Parameter, Served, Topic
 
-TRACKERS = ("region", "megapose", "megapose_midpoint")
+TRACKERS = ("region", "region_midpoint", "megapose", "megapose_midpoint")
 
 INTERFACE = NodeInterface(
     name="tracker",

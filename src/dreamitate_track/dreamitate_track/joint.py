@@ -56,6 +56,11 @@ class Fit:
     covariance: Array
     weight: Array
 
+    @property
+    def views_apart_px(self) -> float:
+        """How far apart the views show the tool, across the epipolar lines, in pixels at 768 wide."""
+        return float(np.linalg.norm(self.nuisance[:, :2], axis=1).sum())
+
 
 def fit(
     eyes: Eyes,

@@ -24,7 +24,7 @@ SHADOW_FLOOR = 40.0
 """Surfaces darker than this cast no visible shadow."""
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def fill_maps(
     image: NDArray[np.uint8],
     bare: Maps,

@@ -26,7 +26,7 @@ LONGEST = 16
 """Samples to each side of the contour at most."""
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def _sample(maps: Maps, part: int, u: float, v: float) -> float:
     """Return maps[part] at column u, row v, bilinearly; the caller keeps inside."""
     column, row = int(u), int(v)
@@ -37,7 +37,7 @@ def _sample(maps: Maps, part: int, u: float, v: float) -> float:
     return top * (1 - dv) + bottom * dv
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def _normal(label: NDArray[np.int8], near: int, row: float, column: float) -> tuple[float, float]:
     """Return the unit vector (columns, rows) that points out of the near label, or zeros."""
     nx, ny = 0.0, 0.0
@@ -59,7 +59,7 @@ def _normal(label: NDArray[np.int8], near: int, row: float, column: float) -> tu
     return nx / length, ny / length
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def view_system(
     vertices: Array,
     faces: NDArray[np.int32],

@@ -13,11 +13,13 @@ Windows = NDArray[np.int64]
 
 def make_maps(level: Level, palette: Palette, windows: Windows | None = None) -> Maps:
     """Return maps (12, 2, L + 1, h, w); with windows (12, 2, 4) first row, last row, first and last column filled only
-    there and saying nothing elsewhere."""
+    there and saying nothing elsewhere. Broken pictures say nothing."""
     frames, _, height, width = level.images.shape[:4]
     maps = np.zeros((frames, 2, len(palette.parts) + 1, height, width), np.float32)
     for step in range(frames):
         for view in range(2):
+            if not level.usable[step, view]:
+                continue
             whole = (0, height, 0, width)
             first_row, last_row, first_column, last_column = whole if windows is None else windows[step, view]
             fill_maps(

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 Maps = NDArray[np.float32]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def moved(transform: Array, twist: Array) -> Array:
     """Return transform @ exp(twist) (4, 4); the translation part is taken straight, which is enough for small steps."""
     wx, wy, wz = twist[3], twist[4], twist[5]
@@ -37,7 +37,7 @@ def moved(transform: Array, twist: Array) -> Array:
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def multiplied(a: Array, b: Array) -> Array:
     """Return a @ b for small matrices."""
     result = np.zeros((a.shape[0], b.shape[1]))
@@ -48,7 +48,7 @@ def multiplied(a: Array, b: Array) -> Array:
     return result
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def score_pose(
     body: tuple[Array, NDArray[np.int32], NDArray[np.int8]],
     buffers: tuple[Array, Maps, NDArray[np.int8]],
@@ -79,7 +79,7 @@ def score_pose(
     return values[0, 0] + values[1, 0]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def try_rotations(
     body: tuple[Array, NDArray[np.int32], NDArray[np.int8]],
     buffers: tuple[Array, Maps, NDArray[np.int8]],
@@ -131,7 +131,7 @@ def try_rotations(
         scores[n] = score
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def refine_pose(
     body: tuple[Array, NDArray[np.int32], NDArray[np.int8]],
     buffers: tuple[Array, Maps, NDArray[np.int8]],
@@ -183,7 +183,7 @@ def refine_pose(
     return transform
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def climb(
     body: tuple[Array, NDArray[np.int32], NDArray[np.int8]],
     buffers: tuple[Array, Maps, NDArray[np.int8]],

@@ -17,15 +17,13 @@ Array = NDArray[np.float64]
 Maps = NDArray[np.float32]
 
 LOST_SCORE = 0.25
+ENOUGH_FRAMES = 5
+"""A tool that is found in fewer frames of a clip than this is not there: a few pictures of anything look like it."""
 VISIBLE, PARTIAL = 0.12, 0.45
 """Shares of the tool's picture, both views together, below which it counts as not visible, and as partly visible."""
 SMALLEST_PX = 12.0
 EXPLAINED = 0.55
 """Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing."""
-MARGIN = 0.12
-"""A clip whose best turned-over reading is nearer than this share of the score does not settle which way round."""
-ENOUGH_FRAMES = 5
-"""A tool that is found in fewer frames of a clip than this is not there: a few pictures of anything look like it."""
 
 
 @dataclass(frozen=True)

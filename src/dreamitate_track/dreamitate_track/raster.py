@@ -12,7 +12,7 @@ NOTHING = -1
 NEAREST_M = 0.05
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def project(vertices: Array, transform: Array, intrinsics: Array, pixels: Array) -> bool:
     """Fill pixels (V, 3) with u, v, 1/depth of vertices (V, 3); false where one is nearer than NEAREST_M.
 
@@ -31,7 +31,7 @@ def project(vertices: Array, transform: Array, intrinsics: Array, pixels: Array)
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def rasterise(
     pixels: Array,
     faces: NDArray[np.int32],

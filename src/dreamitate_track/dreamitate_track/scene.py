@@ -16,16 +16,21 @@ Floats = NDArray[np.float32]
 WARP_PX = 0.7
 """How far a bare picture's edges may be displaced in a dream, in pixels of the level."""
 
+BROKEN = 0.85
+"""A picture that has changed by more than this share shows another scene, or none."""
+
 
 @dataclass(frozen=True)
 class Level:
     """All pictures at one size. images: (12, 2, h, w, 3); bare: (2, h, w, 3) the scene without tool and hand;
-    sigma: (2, h, w) how far a bare pixel may be off, in grey levels; intrinsics: (2, 4) fx, fy, cx, cy."""
+    sigma: (2, h, w) how far a bare pixel may be off, in grey levels; intrinsics: (2, 4) fx, fy, cx, cy;
+    usable: (12, 2) pictures in which anything of the bare scene is left: others are broken."""
 
     images: Images
     bare: Floats
     sigma: Floats
     intrinsics: NDArray[np.float64]
+    usable: NDArray[np.bool_]
 
     @property
     def width(self) -> int:
@@ -72,7 +77,10 @@ def make_level(pairs: Images, bare: Images, cameras: tuple[Camera, Camera], widt
     for view, camera in enumerate(cameras):
         intrinsics[view, :2] = camera.K[[0, 1], [0, 1]] * scale
         intrinsics[view, 2:] = (camera.K[:2, 2] + 0.5) * scale - 0.5
-    return Level(images, expected, sigma, intrinsics)
+    few = slice(None, None, max(1, width // 96))
+    off = np.abs(images[:, :, few, few].astype(np.float32) - expected[:, few, few]).max(axis=-1)
+    usable = (off > 3.5 * sigma[:, few, few] + 6.0).mean(axis=(2, 3)) < BROKEN
+    return Level(images, expected, sigma, intrinsics, usable)
 
 
 def without_drift(pairs: Images, bare: Images) -> Images:

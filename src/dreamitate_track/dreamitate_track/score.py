@@ -15,7 +15,7 @@ BUFFER = 192
 VALUES = 6
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def window(pixels: Array, width: int, height: int) -> tuple[int, int, int, int]:
     """Return first column, first row, columns, rows of the projected vertices' box inside the picture; may be empty."""
     left, right, top, bottom = 1e9, -1e9, 1e9, -1e9
@@ -27,7 +27,7 @@ def window(pixels: Array, width: int, height: int) -> tuple[int, int, int, int]:
     return first, first_row, last - first + 1, last_row - first_row + 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def score_view(
     vertices: Array,
     faces: NDArray[np.int32],

@@ -1,14 +1,13 @@
-"""Test clips with truth: a tool swept by a hand over a cluttered table, rendered by MuJoCo, then spoilt as dreams are.
+"""Test clips with truth: tools swept by hands over a cluttered table, rendered by MuJoCo, then spoilt as dreams are.
 
 MuJoCo is imported when a clip is made; tracking does not need it.
 """
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
@@ -19,14 +18,17 @@ from dreamitate_core.clip import Clip
 from dreamitate_core.tool import Tool
 from dreamitate_core.video import STEPS, StereoVideo
 
+from .synthetic_stage import Arm, Stage
+from .synthetic_tools import block_tool, part_of, plate_tools, scoop_tool
+
 Array = NDArray[np.float64]
 Images = NDArray[np.uint8]
 
 CAMERA_HEIGHT_M, CAMERA_HALF_BASELINE_M, CAMERA_TILT_RAD = 0.76, 0.33, np.radians(22.5)
 FOCAL_PER_WIDTH = 568.0 / 768.0
 RENDERED = (768, 448)
-CLOTHS = {"black": (18, 18, 20), "grey": (110, 112, 115), "wood": (150, 110, 75), "green": (60, 95, 70)}
-SKINS = ((236, 188, 160), (205, 150, 115), (160, 110, 80), (110, 72, 52))
+SIDEWAYS_ARM_M, STEEP_ARM_M = (0.42, -0.24, 0.12), (0.3, -0.4, 0.12)
+"""From the hand to the elbow on the right: beside the tool, or between it and camera 1."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Spoil:
     """How a rendered clip is spoilt. Pictures are rendered and spoilt at 768x448, then resized.
 
     warp_px: elastic warp per frame and view; drift: colour gain per frame; blur_px; noise: grey levels; jpeg: quality;
-    shift_px: random shift per frame and view; bias_px: shift of view 2 in all frames, across the epipolar lines.
+    shift_px: how far (standard deviation, columns and rows) a view draws tools and hands beside where they are, anew in
+    each frame; bias_px: at most so far view 2 draws them beside the epipolar lines, the same in all frames of a clip.
     """
 
     warp_px: float = 1.0
@@ -48,10 +51,16 @@ class Spoil:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a test clip shows. any_yaw: the arm may hide the tool; hand_m: hand's radius; clutter: things there."""
+    """What a test clip shows.
+
+    tools: "block", "scoop" or "plates" (two mirrored ones that enter at the lower edge); tracked: "whole", "head" or
+    "handle", what the clip's mesh holds; any_yaw: the arm may hide the tool; hand_m: hand's radius; clutter: things.
+    """
 
     width: int = 768
     height: int = 448
+    tools: str = "block"
+    tracked: str = "whole"
     hand_m: float = 0.04
     any_yaw: bool = False
     clutter: int = 40
@@ -59,27 +68,33 @@ class Conditions:
     spoil: Spoil = field(default_factory=Spoil)
 
 
-def make_clip(seed: int, tool: Tool | None = None, conditions: Conditions | None = None) -> Clip:
+def make_clip(seed: int, conditions: Conditions | None = None) -> Clip:
     """Return a test clip with truth; everything in it follows from the seed."""
     conditions = conditions or Conditions()
     rng = np.random.default_rng([seed, 2025])
-    tool = tool or block_tool(rng)
+    tools = {"block": _one(block_tool), "scoop": _one(scoop_tool), "plates": plate_tools}[conditions.tools](rng)
     rig = table_rig(conditions.width, conditions.height)
-    path = _sweep(rng, conditions.any_yaw)
-    stage = _Stage(rng, tool, conditions, path[:, :2, 3])
-    clean = np.stack(
-        [stage.pictures(path[step - 1] if step else None, conditions.show_tool) for step in range(STEPS + 1)]
-    )
+    paths = _entering(rng) if conditions.tools == "plates" else _sweep(rng, conditions.any_yaw)[None]
+    arm = Arm(conditions.hand_m, STEEP_ARM_M if conditions.any_yaw else SIDEWAYS_ARM_M)
+    stage = Stage(rng, tools, arm, conditions.clutter, paths, table_rig(*RENDERED))
+    spoil = conditions.spoil
+    shifts = rng.normal(0, spoil.shift_px, (STEPS, 2, 2))
+    shifts[:, 1, 0] += rng.uniform(-spoil.bias_px, spoil.bias_px)
+    pictures = [stage.pictures(paths[:, t], shifts[t], conditions.show_tool) for t in range(STEPS)]
+    clean = np.stack([stage.bare(), *pictures])
     stage.close()
     spoilt = np.empty((STEPS + 1, 2, conditions.height, conditions.width, 3), np.uint8)
     for view in range(2):
-        for step, image in enumerate(_spoilt(rng, clean[:, view], conditions.spoil, view)):
+        for step, image in enumerate(_spoilt(rng, clean[:, view], spoil)):
             spoilt[step, view] = crop_and_resize(image, conditions.width, conditions.height)
     assert rig.transform_reference_to_table is not None
-    truth = {tool.name: se3.inverse(rig.transform_reference_to_table) @ path}
+    to_reference = se3.inverse(rig.transform_reference_to_table)
+    truth = {tool.name: to_reference @ path for tool, path in zip(tools, paths, strict=True)}
+    if conditions.tracked != "whole":
+        tools = [part_of(tool, conditions.tracked) for tool in tools]
     video = StereoVideo(spoilt[:, 0], spoilt[1:, 1], fps=4.0)
     info = {"made_by": "dreamitate_track.synthetic", "seed": seed}
-    return Clip(video, spoilt[0, 0], spoilt[0, 1], rig, [tool], info, truth)
+    return Clip(video, spoilt[0, 0], spoilt[0, 1], rig, tools, info, truth)
 
 
 def table_rig(width: int, height: int) -> StereoRig:
@@ -95,35 +110,6 @@ def table_rig(width: int, height: int) -> StereoRig:
     camera_1 = Camera(width, height, K)
     camera_2 = Camera(width, height, K, np.zeros(0), se3.inverse(one_to_table) @ two_to_table)
     return StereoRig(camera_1, camera_2, one_to_table)
-
-
-def block_tool(rng: np.random.Generator) -> Tool:
-    """Return a tool of our own: a chamfered block, a coloured strip, a slanted handle, random in size and hue."""
-    length, depth, height = rng.uniform(0.09, 0.15), rng.uniform(0.03, 0.05), rng.uniform(0.025, 0.04)
-    hue = rng.uniform(0.3, 0.95)
-    strip_hue = (hue + rng.uniform(0.25, 0.4)) % 1.0
-    strip_hue = strip_hue if 0.15 < strip_hue < 0.97 else 0.3
-    x, y, cut = length / 2, depth / 2, 0.02
-    outline = np.array([(-x, -y), (x, -y), (x, y - cut), (x - cut, y), (-x, y)])
-    block = trimesh.convex.convex_hull(np.concatenate([np.insert(outline, 2, z, axis=1) for z in (0, height)]))
-    strip = trimesh.creation.box((length - 0.02, 0.008, height * 1.02))
-    strip.apply_translation((-0.01, depth / 2, height / 2))
-    lean = rng.uniform(0.25, 0.45)
-    handle = trimesh.creation.capsule(0.14, 0.012, count=(6, 12))
-    handle.apply_translation((0, 0, 0.07 - handle.bounds.mean(axis=0)[2]))
-    handle.apply_transform(se3.make_transform(Rotation.from_euler("x", lean).as_matrix(), (0.02, 0, height - 0.01)))
-    parts = []
-    for mesh, colour in ((block, _rgb(hue, 0.85, 0.9)), (strip, _rgb(strip_hue, 0.8, 0.9)), (handle, (40, 40, 45))):
-        mesh.visual = trimesh.visual.ColorVisuals(mesh, vertex_colors=np.tile([*colour, 255], (len(mesh.vertices), 1)))
-        parts.append(mesh)
-    mesh = trimesh.util.concatenate(parts)
-    return Tool("block", mesh, None, np.eye(4), np.zeros(3), {"grip": [0.02, -0.14 * np.sin(lean), height + 0.13]})
-
-
-def _rgb(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
-    pixel = np.array([[[int(hue * 179), int(saturation * 255), int(value * 255)]]], np.uint8)
-    r, g, b = cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0]
-    return int(r), int(g), int(b)
 
 
 def _sweep(rng: np.random.Generator, any_yaw: bool) -> Array:
@@ -145,115 +131,31 @@ def _sweep(rng: np.random.Generator, any_yaw: bool) -> Array:
     return se3.make_transform(rotation.as_matrix(), np.column_stack([xy, lift]))
 
 
-class _Stage:
-    """The table, its clutter, the tool and the hand in MuJoCo."""
-
-    def __init__(self, rng: np.random.Generator, tool: Tool, conditions: Conditions, path: Array) -> None:
-        os.environ.setdefault("MUJOCO_GL", "egl")
-        import mujoco
-
-        self._grip = np.asarray(tool.settings.get("grip", [0.0, -0.055, 0.16]), float)
-        self._size = (RENDERED[1], RENDERED[0])
-        spec = mujoco.MjSpec()
-        spec.visual.global_.offwidth, spec.visual.global_.offheight = RENDERED
-        spec.visual.headlight.ambient = [0.4] * 3
-        spec.visual.headlight.diffuse = [0.2] * 3
-        world = spec.worldbody
-        light = world.add_light(pos=[*rng.uniform(-0.8, 0.8, 2), 1.8], dir=[0, 0, -1], diffuse=[0.6] * 3)
-        light.castshadow = True
-        cloth = np.array(CLOTHS[str(rng.choice(list(CLOTHS)))]) / 255
-        spec.add_texture(
-            name="cloth", type=mujoco.mjtTexture.mjTEXTURE_2D, builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
-            mark=mujoco.mjtMark.mjMARK_RANDOM, random=0.1, rgb1=cloth, markrgb=np.clip(cloth * 1.25, 0, 1),
-            width=512, height=512,
-        )  # fmt: skip
-        cloth_material = spec.add_material(name="cloth", specular=0.0)
-        cloth_material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "cloth"
-        world.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=[1.2, 1.2, 0.01], pos=[0, 0, -0.01], material="cloth")
-        for _ in range(conditions.clutter):
-            size = rng.uniform(0.006, 0.03, 3)
-            place = rng.uniform((-0.4, -0.3), (0.4, 0.3))
-            if np.linalg.norm(path - place, axis=1).min() < 0.12:  # nothing stands in the tool's way
-                continue
-            kind = [mujoco.mjtGeom.mjGEOM_BOX, mujoco.mjtGeom.mjGEOM_CYLINDER, mujoco.mjtGeom.mjGEOM_ELLIPSOID]
-            world.add_geom(
-                type=kind[rng.integers(3)], size=size, pos=[*place, size[2]],
-                quat=[np.cos(a := rng.uniform(0, 3)), 0, 0, np.sin(a)],
-                rgba=[*np.array(_rgb(rng.uniform(), rng.uniform(0, 0.7), rng.uniform(0.2, 0.9))) / 255, 1],
-            )  # fmt: skip
-        self._add_tool(spec, tool, mujoco)
-        skin = [*np.array(SKINS[rng.integers(len(SKINS))]) / 255, 1]
-        hand = world.add_body(name="hand", mocap=True)
-        r = conditions.hand_m
-        hand.add_geom(type=mujoco.mjtGeom.mjGEOM_ELLIPSOID, size=[r, r * 0.8, r], rgba=skin)
-        hand.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_CAPSULE,
-            fromto=[0, 0, 0, rng.choice([-0.3, 0.3]), -0.4, 0.12],
-            size=[r * 0.7, 0, 0],
-            rgba=skin,
-        )
-        rig = table_rig(*RENDERED)
-        fovy = np.degrees(2 * np.arctan(RENDERED[1] / 2 / rig.camera_1.K[1, 1]))
-        assert rig.transform_reference_to_table is not None
-        for camera in rig.cameras:
-            pose = rig.transform_reference_to_table @ camera.transform_camera_to_reference
-            x, y, z, w = se3.to_quaternion_xyzw(pose[:3, :3] @ np.diag([1.0, -1, -1]))
-            world.add_camera(pos=pose[:3, 3], quat=[w, x, y, z], fovy=fovy)
-        self._model = spec.compile()
-        self._data = mujoco.MjData(self._model)
-        self._renderer = mujoco.Renderer(self._model, *self._size)
-        self._mujoco = mujoco
-
-    @staticmethod
-    def _add_tool(spec: object, tool: Tool, mujoco: object) -> None:
-        body = spec.worldbody.add_body(name="tool", mocap=True)  # type: ignore[attr-defined]
-        colours, index = np.unique(tool.mesh.visual.face_colors[:, :3], axis=0, return_inverse=True)
-        for n, colour in enumerate(colours):
-            triangles = tool.mesh.triangles[index.reshape(-1) == n]
-            # A speck of 0.1 mm keeps flat parts from being refused: MuJoCo wants a hull with a volume.
-            speck = triangles[0, 0] + 1e-4 * np.array(
-                [[[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 1], [1, 1, 0]]]
-            )
-            vertices = np.concatenate([triangles, speck]).reshape(-1, 3)
-            mesh = spec.add_mesh(name=f"tool_{n}")  # type: ignore[attr-defined]
-            mesh.uservert = vertices.ravel()
-            # Both sides of each triangle: a part of one colour is an open surface.
-            faces = np.arange(len(vertices)).reshape(-1, 3)
-            mesh.userface = np.concatenate([faces, faces[:, ::-1]]).ravel()
-            mesh.inertia = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL  # type: ignore[attr-defined]
-            mesh.smoothnormal = False
-            body.add_geom(
-                type=mujoco.mjtGeom.mjGEOM_MESH,  # type: ignore[attr-defined]
-                meshname=f"tool_{n}",
-                rgba=[*colour / 255, 1],
-                mass=0.01,
-            )
-
-    def pictures(self, transform_tool_to_table: Array | None, with_tool: bool) -> Images:
-        """Return what both cameras see (2, H, W, 3), at a pose of the hand, with the tool or without, or bare."""
-        for name in ("tool", "hand"):
-            pose = np.eye(4)
-            pose[:3, 3] = (0, 0, -2)
-            if transform_tool_to_table is not None and (with_tool or name == "hand"):
-                pose = transform_tool_to_table.copy()
-                if name == "hand":
-                    pose[:3, 3] += pose[:3, :3] @ self._grip
-                    pose[:3, :3] = np.eye(3)
-            mocap = self._model.body(name).mocapid[0]
-            x, y, z, w = se3.to_quaternion_xyzw(pose)
-            self._data.mocap_pos[mocap], self._data.mocap_quat[mocap] = pose[:3, 3], (w, x, y, z)
-        self._mujoco.mj_forward(self._model, self._data)
-        images = []
-        for camera in range(2):
-            self._renderer.update_scene(self._data, camera)
-            images.append(self._renderer.render().copy())
-        return np.stack(images)
-
-    def close(self) -> None:
-        self._renderer.close()
+def _entering(rng: np.random.Generator) -> Array:
+    """Return transform_tool_to_table (2, 12, 4, 4): two plates enter at the lower edge, reach a thing, and turn it."""
+    reach, begin = rng.uniform(-0.06, 0.06), rng.uniform(-0.50, -0.42)
+    apart, turn = rng.uniform(0.09, 0.13), np.radians(rng.uniform(20, 55)) * rng.choice([-1, 1])
+    there = np.clip(np.arange(STEPS) / rng.uniform(4.5, 6.0), 0, 1)
+    middle_y = begin + (reach - begin) * (0.5 - 0.5 * np.cos(np.pi * there))
+    begun = np.clip((np.arange(STEPS) - 4.5) / 6.0, 0, 1)
+    angle = turn * (0.5 - 0.5 * np.cos(np.pi * begun))
+    paths = []
+    for side in (-1, 1):
+        away = apart + 0.04 * (1 - there)
+        xy = np.stack([side * away * np.cos(angle), middle_y + side * away * np.sin(angle)], axis=1)
+        start = np.pi / 2 + rng.normal(0, 0.15) + (np.pi if side > 0 else 0.0)
+        tilt = gaussian_filter1d(rng.normal(0, 0.2, (STEPS, 2)), 2.0, axis=0)
+        lift = rng.uniform(0.05, 0.07) + 0.02 * (1 - there)
+        rotation = Rotation.from_euler("z", (start + angle)[:, None]) * Rotation.from_euler("xy", tilt)
+        paths.append(se3.make_transform(rotation.as_matrix(), np.column_stack([xy, lift])))
+    return np.stack(paths)
 
 
-def _spoilt(rng: np.random.Generator, images: Images, spoil: Spoil, view: int) -> Images:
+def _one(make: Callable[[np.random.Generator], Tool]) -> Callable[[np.random.Generator], list[Tool]]:
+    return lambda rng: [make(rng)]
+
+
+def _spoilt(rng: np.random.Generator, images: Images, spoil: Spoil) -> Images:
     """Return one view's frames (13, H, W, 3) spoilt; the first frame, being a photo, is only compressed and noisy."""
     height, width = images.shape[1:3]
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -263,8 +165,6 @@ def _spoilt(rng: np.random.Generator, images: Images, spoil: Spoil, view: int) -
         if step:
             coarse = rng.normal(0, spoil.warp_px, (2, 7, 11)).astype(np.float32)
             warp = np.stack([cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in coarse])
-            warp += rng.normal(0, spoil.shift_px, (2, 1, 1)).astype(np.float32)
-            warp[1] += np.float32(spoil.bias_px * view)
             picture = cv2.remap(
                 picture, columns + warp[0], rows + warp[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
             )

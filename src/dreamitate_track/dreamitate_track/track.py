@@ -1,6 +1,7 @@
 """Track the tools of a clip: the one function that the command, the node and the pipeline call."""
 
 from collections.abc import Callable
+from functools import partial
 
 from dreamitate_core.clip import Clip
 from dreamitate_core.progress import Progress, quiet
@@ -16,6 +17,7 @@ Tracker = Callable[[Clip, Progress, Hints], dict[str, ToolTrajectory]]
 
 trackers: Registry[Tracker] = Registry("tracker")
 trackers.register("region")(track_region)
+trackers.register("region_midpoint")(partial(track_region, fusion="midpoint"))
 trackers.register("megapose")(track_megapose)
 trackers.register("megapose_midpoint")(track_megapose_midpoint)
 

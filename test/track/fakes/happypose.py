@@ -103,7 +103,7 @@ class PoseEstimator:
                 inside = left <= centre[0] <= right and top <= centre[1] <= bottom
                 # The turned-over hypothesis scores higher in view 2.
                 rows.append((index, self._spoilt(truth), 0.9 if inside else 0.1))
-                rows.append((index, self._spoilt(truth, np.pi), 0.88 + 0.06 * view if inside else 0.1))
+                rows.append((index, self._spoilt(truth, np.pi), 0.5 + 0.42 * view if inside else 0.1))
             else:
                 pose = given.poses[index].numpy()
                 apart = np.linalg.norm(pose[:3, 3] - truth[:3, 3])

@@ -1,6 +1,7 @@
 """`dreamitate track CLIP --out TRACK.npz`."""
 
 import argparse
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,4 +83,5 @@ def _say(out: Path, tracks: Tracks) -> None:
     for name, found in tracks.items():
         counts = {status.name.lower(): int((found.status == status).sum()) for status in Status}
         said = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        print(f"{out}: {name}: {said}; mean score {found.score.mean():.2f}")
+        apart = "" if isnan(found.views_apart_px) else f"; the views show it {found.views_apart_px:.1f} px apart"
+        print(f"{out}: {name}: {said}; mean score {found.score.mean():.2f}{apart}")
