@@ -1,6 +1,7 @@
 """A person's answer to a plan that waits for approval: `python -m dreamitate.approval_node approve|refuse`."""
 
 import sys
+from typing import Any
 
 import rclpy
 from std_srvs.srv import SetBool
@@ -15,7 +16,7 @@ def main() -> int:
     rclpy.init()
     try:
         node = rclpy.create_node("approval")
-        client = node.create_client(SetBool, SERVICE)
+        client: Any = node.create_client(SetBool, SERVICE)
         if not client.wait_for_service(ANSWER_LIMIT_S):
             print(f"dreamitate: Nobody serves {SERVICE}. Does the rollout still run?", file=sys.stderr)
             return 2
