@@ -37,6 +37,7 @@ setup(
     entry_points={
         "console_scripts": [
             "dreamitate = dreamitate.cli:main",
+            "approval_node = dreamitate.approval_node:main",
             "coordinator_node = dreamitate.coordinator_node:main",
             "frames_node = dreamitate.frames_node:main",
         ]

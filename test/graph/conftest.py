@@ -49,8 +49,8 @@ class Lines:
             try:
                 line = self._queue.get(timeout=max(until_s - time.monotonic(), 0.0))
             except queue.Empty:
-                raise AssertionError(f"{what} did not come in {LIMIT_S} s; these did: {self.all[-20:]}") from None
-            assert line is not None, f"{what} never came; these did: {self.all[-20:]}"
+                raise AssertionError(f"{what} did not come in {LIMIT_S} s; these did: {self.all[-60:]}") from None
+            assert line is not None, f"{what} never came; these did: {self.all[-60:]}"
             self.all.append(line)
             if wanted(line):
                 return line

@@ -12,7 +12,10 @@ ANSWER_LIMIT_S = 20.0
 
 def main() -> int:
     """Answer, and say what came of it; return 0 where the executor took the answer, else 2."""
-    answer = sys.argv[1]
+    answer = " ".join(sys.argv[1:2])
+    if answer not in ("approve", "refuse"):
+        print(f"dreamitate: approval_node takes one word, approve or refuse, not {answer!r}.", file=sys.stderr)
+        return 2
     rclpy.init()
     try:
         node = rclpy.create_node("approval")

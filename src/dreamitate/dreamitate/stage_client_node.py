@@ -10,6 +10,7 @@ from dreamitate_msgs.action import Rollout
 from rclpy.action import ActionClient
 
 from dreamitate_core.errors import Cancelled
+from dreamitate_ros.meeting_node import Meeting
 from dreamitate_ros.stage_node import Goal, StageError
 
 _SERVER_CHECK_S = 0.5
@@ -21,6 +22,7 @@ class StageClient:
     def __init__(self, node: Any, kind: Any, name: str) -> None:
         self._node, self._kind, self.name = node, kind, name
         self._client: Any = ActionClient(node, kind, name, callback_group=node.free)
+        self._meeting = Meeting(node, name)
         self._changed = threading.Condition()
         self._handle: Any = None
         self._answered = False
@@ -58,7 +60,7 @@ class StageClient:
 
     def _wait_for_server(self, goal: Goal) -> None:
         until_s = time.monotonic() + self._node.value("stage_wait_s")
-        while not self._client.wait_for_server(_SERVER_CHECK_S):
+        while not (self._client.wait_for_server(_SERVER_CHECK_S) and self._meeting.wait(_SERVER_CHECK_S)):
             if goal.asked_to_stop:
                 raise Cancelled(goal.asked_to_stop)
             if time.monotonic() > until_s:

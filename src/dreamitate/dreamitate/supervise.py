@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -107,7 +108,7 @@ class Supervisor:
                 env={**self._environment, READY_FD: str(ready_write)},
                 pass_fds=(ready_write,),
                 start_new_session=True,
-                preexec_fn=_die_with_parent,
+                preexec_fn=partial(_signal_when_orphaned, signal.SIGHUP if node.ours else signal.SIGTERM),
             )
         os.close(ready_write)
         process = _Process(node, popen, os.pidfd_open(popen.pid), ready_read, log)
@@ -226,8 +227,9 @@ def _yaml(value: Value) -> str:
     return repr(value)
 
 
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _signal_when_orphaned(number: int) -> None:
+    """Have the system send this process a signal when who started it is gone, however that one ended."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))
 
 
 def _kill_group(leader: int) -> None:

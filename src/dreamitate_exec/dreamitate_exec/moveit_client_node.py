@@ -8,6 +8,7 @@ from dreamitate_msgs.action import ExecuteTrajectory
 from rclpy.action import ActionClient
 
 from dreamitate_core.plan import Plan
+from dreamitate_ros.meeting_node import Meeting
 from dreamitate_ros.messages import read_plan
 from dreamitate_ros.stage_node import Goal, StageError
 
@@ -28,11 +29,12 @@ class MoveItClient:
         self._response: Any = None
         self._told: tuple[str, float] | None = None
         self._client: Any = ActionClient(node, ExecuteTrajectory, PLAN_WITH_MOVEIT, callback_group=node.free)
+        self._meeting = Meeting(node, PLAN_WITH_MOVEIT)
 
     def plan(self, goal: Goal, progress: Callable[[str, float], None]) -> Plan:
         """Return MoveIt's plan. Raises StageError with MoveIt's refusal, and whatever `progress` raises."""
         wait_s = self._node.value("controller_wait_s")
-        if not self._client.wait_for_server(wait_s):
+        if not (self._client.wait_for_server(wait_s) and self._meeting.wait(wait_s)):
             text = f"Nobody serves {PLAN_WITH_MOVEIT} after {wait_s:g} s. Does the MoveIt planner's node run?"
             raise StageError(Result.PLANNING_FAILED, text)
         self._handle, self._response, self._told = None, None, None

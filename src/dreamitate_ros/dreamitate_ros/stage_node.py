@@ -28,6 +28,7 @@ from rclpy.subscription import Subscription
 from dreamitate_core.errors import Cancelled, DreamitateError
 
 from .interface import LATCHED, RELIABLE, SENSOR, NodeInterface, Parameter, Topic
+from .patient_publisher_node import PatientPublisher, send_patiently
 
 QOS = {
     LATCHED: QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
@@ -39,8 +40,6 @@ READY_FD = "DREAMITATE_READY_FD"
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
 _BEGIN_LIMIT_S = 300.0
-_DEATH_S = 0.3
-"""The signal comes with the death of the starter's first thread; the other threads take a moment."""
 _ORPHANED = "who started this node has gone"
 _DEFECT = "a callback failed:"
 _BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
@@ -83,7 +82,9 @@ class _Frame:
         self.add_on_set_parameters_callback(self._check_parameters)
         for spec in interface.parameters:
             self.declare_parameter(spec.name, spec.default, _descriptor(spec))
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", QOS[RELIABLE])
+        self._diagnostics = self.create_publisher(
+            DiagnosticArray, "/diagnostics", QOS[RELIABLE], publisher_class=PatientPublisher
+        )
         self.create_timer(1.0, self._tell, callback_group=MutuallyExclusiveCallbackGroup())
 
     def value(self, name: str) -> Any:
@@ -92,7 +93,9 @@ class _Frame:
 
     def publisher(self, kind: Any, name: str) -> Publisher:
         """Return a publisher on a topic of the interface, with its QoS."""
-        return self.create_publisher(kind, name, QOS[self._topics[name].qos])
+        qos = QOS[self._topics[name].qos]
+        publisher: Publisher = self.create_publisher(kind, name, qos, publisher_class=PatientPublisher)
+        return publisher
 
     def subscribe(self, kind: Any, name: str, callback: Callable[[Any], None], **more: Any) -> Subscription:
         """Subscribe to a topic of the interface, with its QoS, in a callback group of its own."""
@@ -248,7 +251,7 @@ class Goal:
     def publish(self) -> None:
         """Publish the last feedback again."""
         feedback = self._action.kind.Feedback(stage=self.stage, fraction=self.fraction)
-        self._handle.publish_feedback(feedback)
+        send_patiently(lambda: self._handle.publish_feedback(feedback), f"{self._action.name}'s feedback")
 
 
 class StageAction:
@@ -356,8 +359,7 @@ class _Life:
         self.over = threading.Event()
         self.reason = ""
         self.node_lost = False
-        self._parent = os.getppid()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         if READY_FD in os.environ:
             threading.Thread(target=self._listen, daemon=True).start()
@@ -368,13 +370,9 @@ class _Life:
         self.over.set()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        """End; where who started this node was killed, that is the reason, not the signal that comes of it."""
-        wait_s = _DEATH_S if READY_FD in os.environ else 0.0
-        threading.Timer(wait_s, self._interrupt, [number]).start()
-
-    def _interrupt(self, number: int) -> None:
-        orphaned = os.getppid() != self._parent
-        self.end(_ORPHANED if orphaned else f"interrupted by {signal.Signals(number).name}")
+        """End, from another thread: this one may hold what `end` waits for. SIGHUP: who started this node is gone."""
+        reason = _ORPHANED if number == signal.SIGHUP else f"interrupted by {signal.Signals(number).name}"
+        threading.Thread(target=self.end, args=[reason]).start()
 
     def _listen(self) -> None:
         word, _, reason = sys.stdin.readline().strip().partition(" ")

@@ -1,6 +1,7 @@
 """The simulated arm's controller: the action follow_joint_trajectory, with ROS's own error codes."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from control_msgs.action import FollowJointTrajectory
 from dreamitate_core.errors import DreamitateError
 from dreamitate_ros.messages import read_trajectory, stamp_ns
+from dreamitate_ros.patient_publisher_node import send_patiently
 
 from .trajectory_check import Path, WrongJoints, check_path, worst_joint
 
@@ -128,7 +130,8 @@ class ArmServer:
                     return
                 if self._table.time_s() - fed_back_s >= _FEEDBACK_PERIOD_S:
                     fed_back_s = self._table.time_s()
-                    handle.publish_feedback(self._feedback(following.error))
+                    feedback = self._feedback(following.error)
+                    send_patiently(partial(handle.publish_feedback, feedback), "the controller's feedback")
 
     def _feedback(self, error: Array) -> FollowJointTrajectory.Feedback:
         feedback = FollowJointTrajectory.Feedback(joint_names=self._table.robot.joint_names)

@@ -35,6 +35,7 @@ from visualization_msgs.msg import MarkerArray
 from control_msgs.action import FollowJointTrajectory
 from dreamitate_core.robot import load_robot
 from dreamitate_core.trajectory import read_tracks
+from dreamitate_ros.meeting_node import Meeting
 from dreamitate_ros.messages import fill_track, read_trajectory, stamp_ns
 from tf2_msgs.msg import TFMessage
 
@@ -44,8 +45,9 @@ ANSWER_S = 3.0
 Result = FollowJointTrajectory.Result
 
 rclpy.init()
-node = rclpy.create_node("arms")
+node: Any = rclpy.create_node("arms")
 free = ReentrantCallbackGroup()
+node.free = free
 robot = load_robot(sys.argv[2])
 tracks = list(read_tracks(Path(sys.argv[3])).values())
 print_lock = threading.Lock()
@@ -158,6 +160,7 @@ class FakeArm:
 arms = [FakeArm(*text.split("=")) for text in sys.argv[4:]]
 emergency = node.create_publisher(Bool, "emergency_stop", 10)
 client: Any = ActionClient(node, ExecuteTrajectory, "execute_trajectory", callback_group=free)
+meeting = Meeting(node, "execute_trajectory")
 intruder: Any = ActionClient(
     node, FollowJointTrajectory, f"{arms[0].name}/follow_joint_trajectory", callback_group=free
 )
@@ -182,24 +185,21 @@ node.create_subscription(
 
 
 def send(robot_name: str) -> None:
-    """Send a goal to the executor, again if nobody answers, and tell what comes of it."""
+    """Send a goal to the executor, and tell what comes of it."""
     goal = ExecuteTrajectory.Goal(task=sys.argv[1], robot=robot_name)
     goal.trajectories = [fill_track(ToolTrajectory(), track, 0, Pose) for track in tracks]
     client.wait_for_server()
-    answered = threading.Event()
+    while not meeting.wait(ANSWER_S):
+        pass
 
     def take(future: Any) -> None:
         handle = future.result()
-        if not answered.is_set():
-            answered.set()
-            if handle.accepted:
-                handles.append(handle)
-                handle.get_result_async().add_done_callback(tell_result)
-            tell("goal", accepted=handle.accepted)
+        if handle.accepted:
+            handles.append(handle)
+            handle.get_result_async().add_done_callback(tell_result)
+        tell("goal", accepted=handle.accepted)
 
-    while not answered.is_set():
-        client.send_goal_async(goal, feedback_callback=hear).add_done_callback(take)
-        answered.wait(ANSWER_S)
+    client.send_goal_async(goal, feedback_callback=hear).add_done_callback(take)
 
 
 def hear(message: Any) -> None:
