@@ -77,8 +77,12 @@ class SmallPictures(nn.Module):
         return self.codec.encode(video.flatten(0, 1), _own_photos(photos, frames)).unflatten(0, video.shape[:2])
 
     def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
-        """Return frames (B, F, 3, H, W) in 0..1 of latents (B, F, C, h, w) over the photos (B, 2, 3, H, W)."""
-        decoded = self.codec_frames(latents, photos, frames)
+        """Return frames (B, F, 3, H, W) in 0..1 of latents (B, F, C, h, w) over the photos (B, 2, 3, H, W).
+
+        The finishing network may compute in half precision, as it was trained; the codec never does.
+        """
+        with torch.autocast(photos.device.type, enabled=False):
+            decoded = self.codec_frames(latents, photos, frames)
         if self.refiner is None:
             return decoded
         points = likeliest_points(self.places(photos).flatten(0, 1)).unflatten(0, (len(photos), 2))

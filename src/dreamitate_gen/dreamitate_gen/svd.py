@@ -68,7 +68,6 @@ class SvdGenerator:
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocasts):
             conditions = self.model.pictures.conditions(photos, frames, random=generator)
             latents = sample(self.model, conditions, levels, generator, guidance, progress)
-        with torch.no_grad():
             decoded: Tensor = self.model.pictures.decode(latents, photos, frames)
         return decoded
 

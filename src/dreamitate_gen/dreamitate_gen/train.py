@@ -34,7 +34,7 @@ from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, POSITION_CHANNELS, small_unet
 BARE = 0
 """The index of the first frame, which repeats the photo."""
 
-SAMPLING = {"schedule": "log_uniform", "steps": 6, "sigma_min": 0.3, "sigma_max": 60.0}
+SAMPLING = {"schedule": "log_uniform", "steps": 3, "sigma_min": 0.3, "sigma_max": 60.0}
 """How the small model dreams, unless `model.json` says otherwise; chosen by the tool's error in dreams."""
 
 
