@@ -139,7 +139,9 @@ class Bench:
         self.generator.dream_frames(torch.rand(1, 2, 3, *self.size[::-1]).to(self.generator.device), 0)
         self.peak_memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         self.counts = {"dreamed": self.own["steps"], **{f"{n} steps": n for n in sorted(options.steps)}}
-        self.library: Library | None = read_library(options.data) if options.data is not None else None
+        self.library: Library | None = None
+        if options.data is not None:
+            self.library = read_library(options.data, self.generator.tools[0])
         self.others = {f"places: {folder.name}": _led_by(self.task, options.model, folder) for folder in options.places}
 
     def rows(self, seed: int) -> list[Row]:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamitate_core.camera import crop_and_resize
+from dreamitate_core.camera import crop_and_resize, read_rig
+from dreamitate_core.clip import read_image
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.tool import Tool
 
 Array = NDArray[np.float64]
 SMALL = (48, 28)
@@ -35,20 +38,18 @@ class Library:
         return {"mean path": self.tips.mean(axis=0), "nearest clip": self.tips[nearest]}
 
 
-def read_library(data: Path) -> Library:
-    """Return what the clips in a folder show. Raises DreamitateError where there are none with truth."""
-    from dreamitate_core.clip import read_clip
-    from dreamitate_core.errors import DreamitateError
+def read_library(data: Path, tool: Tool) -> Library:
+    """Return what the clips in a folder show of the tool. Raises DreamitateError where one does not say."""
     from dreamitate_gen.latent_cache import find_clips
 
     photos, tips = [], []
     for folder in find_clips(data):
-        clip = read_clip(folder)
-        if clip.truth is None or clip.rig.transform_reference_to_table is None:
+        photos.append(_small(*(read_image(folder / f"background_{view}.png") for view in (1, 2))))
+        to_table = read_rig(folder / "cameras.json").transform_reference_to_table
+        if to_table is None or not (folder / "truth.npz").is_file():
             raise DreamitateError(f"{folder} does not say where the tool was (truth.npz), or where the table is.")
-        tool = clip.tools[0]
-        photos.append(_small(clip.background_1, clip.background_2))
-        tips.append(tips_of(clip.rig.transform_reference_to_table @ clip.truth[tool.name], tool.tip))
+        with np.load(folder / "truth.npz") as truth:
+            tips.append(tips_of(to_table @ truth[tool.name], tool.tip))
     return Library(np.stack(photos), np.stack(tips))
 
 
