@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     rows: dict[str, dict[int, Row]] = {name: {} for name in names}
     todo = []
     for name in names:
+        (options.out / name).mkdir(exist_ok=True)
         for seed in options.seeds:
             earlier = read_json(_file(options.out, name, seed))
             if earlier.get("sources") == sources:
