@@ -25,7 +25,8 @@ def visible_frames(rows: list[Row]) -> dict[str, NDArray[Any]]:
     """Return the lists of `compare` of all tools of all clips, each joined, with only the visible frames."""
     tools = [tool for row in rows for tool in row["tools"].values()]
     keep = np.concatenate([tool["visible"] for tool in tools])
-    return {name: np.concatenate([np.asarray(tool[name]) for tool in tools])[keep] for name in tools[0]}
+    lists = [name for name, value in tools[0].items() if isinstance(value, list)]
+    return {name: np.concatenate([np.asarray(tool[name]) for tool in tools])[keep] for name in lists}
 
 
 def _summary(rows: list[Row]) -> Row:
