@@ -24,8 +24,8 @@ lint: setup  ## style (ruff) and types (mypy)
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy src scripts test
 
-test: lint  ## lint, then all tests; the folders of long ones first, so that none runs alone at the end
-	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder test/workspace test/graph test/data test
+test: lint  ## lint, then all tests
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)

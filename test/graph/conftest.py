@@ -196,7 +196,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def standing_graph(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     """A graph with slow stand-ins that waits for goals; all tests that leave it as it was share it."""
     graph = Graph(tmp_path_factory.mktemp("graph"), clip, "generator,tracker", start="false", record="true")

@@ -351,7 +351,7 @@ def test_moveit_plans_and_the_executor_checks_and_moves(rig: Rig) -> None:
 
 def test_an_executor_that_was_killed_comes_back_to_a_moving_arm(rig: Rig) -> None:
     """Who stops the arm is the coordinator: see test_faults. Here nobody does, and the new executor must not start."""
-    rig.tell("speed all 0.3")
+    rig.tell("speed all 0.1")
     rig.begin_to_move()
     os.kill(rig.executor.process.pid, signal.SIGKILL)
     rig.executor.process.wait()

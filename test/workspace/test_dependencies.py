@@ -42,6 +42,9 @@ ROSDEP_KEYS = {
 BUILDS_ON_IT = {("dreamitate", "dreamitate_bench")}
 """Imports in the opposite direction of the dependency, of what may be absent: the command runs benchmarks if there."""
 
+ON_REQUEST = {"ray"}
+"""Not installed with us; what uses them says how to install them."""
+
 ELSEWHERE = "worker"
 """Folders of this name run in an environment of the user's, with what is there."""
 
@@ -65,7 +68,7 @@ def imported(files: list[Path]) -> set[str]:
 def test_a_package_declares_exactly_what_it_imports(package: Path) -> None:
     launch_files = ROOT.glob("launch/*.py") if package.name == "dreamitate" else []  # installed with it
     names = imported([*(package / package.name).rglob("*.py"), *launch_files]) - {package.name}
-    names -= {name for name in names if (package.name, name) in BUILDS_ON_IT}
+    names -= {name for name in names if (package.name, name) in BUILDS_ON_IT} | ON_REQUEST
     declared = {dependency.name for dependency in parse_package(str(package)).exec_depends}
     assert declared == {ROSDEP_KEYS.get(name, name) for name in names}
 
@@ -77,7 +80,7 @@ def test_requirements_name_all_that_is_imported() -> None:
     names = imported([*ROOT.glob("src/*/*/**/*.py"), *ROOT.glob("test/**/*.py")]) - here
     missing = {
         name
-        for name in names - ONLY_WITH_ROS
+        for name in names - ONLY_WITH_ROS - ON_REQUEST
         if not {_canonical(found) for found in [f"ros-{name}", *distributions.get(name, [])]} & pinned
     }
     assert missing == set()

@@ -1,21 +1,16 @@
 """Tracks every clip of a folder in parallel processes; sure tracks become labels, the others wait for a person."""
 
 import json
-import multiprocessing
-import os
-import signal
 from collections.abc import Collection, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from dreamitate_core.clip import read_clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.parallel import in_processes, on_ray
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks, write_tracks
 from dreamitate_track.hints import read_hints
@@ -45,14 +40,20 @@ class Label:
 
 
 def label_clips(
-    data: Path, tracker: str = "region", workers: int = 0, accept: Collection[str] = (), progress: Progress = quiet
+    data: Path,
+    tracker: str = "region",
+    workers: int = 0,
+    accept: Collection[str] = (),
+    ray: str = "",
+    progress: Progress = quiet,
 ) -> list[Label]:
     """Write `track.npz` and `truth.npz` into each clip folder of `data`, and `data/labels.csv`; return its rows.
 
     Clips that are not sure go to `data/low`, and come back from there once their track is (a person corrected it) or
     their name is in `accept`. A clip that has a `track.npz` is not tracked again; one that came with a `truth.npz`
-    keeps it. workers: processes, 0 for one per core. Raises DreamitateError where there are no clips, an accepted name
-    is none of them, or `data` cannot be written; Cancelled through `progress`.
+    keeps it. workers: processes, 0 for one per core; ray: the address of a Ray cluster to track on instead. Raises
+    DreamitateError where there are no clips, an accepted name is none of them, a process dies, or `data` cannot be
+    written; Cancelled through `progress`.
     """
     folders = sorted(path.parent for pattern in ("*", f"{LOW}/*") for path in Path(data).glob(f"{pattern}/clip.json"))
     if not folders:
@@ -64,7 +65,7 @@ def label_clips(
         raise DreamitateError(f"{data} has no clip {', '.join(unknown)} to accept.")
     trackers.get(tracker)
     try:
-        failed = _track_all(folders, tracker, workers, progress)
+        failed = _track_all(folders, tracker, workers, ray, progress)
         rows = [_settle(Path(data), folder, failed.get(folder, ""), folder.name in accept) for folder in folders]
         write_table(Path(data) / "labels.csv", rows)
     except OSError as error:
@@ -92,34 +93,18 @@ def summary(rows: Collection[Label]) -> str:
     return "\n".join([*lines, f"{len(rows) - len(low)} of {len(rows)} clips are labelled, {len(low)} wait in {LOW}/"])
 
 
-def _track_all(folders: list[Path], tracker: str, workers: int, progress: Progress) -> dict[Path, str]:
+def _track_all(folders: list[Path], tracker: str, workers: int, ray: str, progress: Progress) -> dict[Path, str]:
     """Track the clips without a track; return why it failed, by folder."""
     waiting = [folder for folder in folders if not (folder / "track.npz").is_file()]
     failed: dict[Path, str] = {}
-    # numba and OpenCV keep threads, which a fork does not survive, so each worker starts afresh.
-    pool = ProcessPoolExecutor(
-        min(workers or os.cpu_count() or 1, len(waiting) or 1), multiprocessing.get_context("spawn"), _begin_worker
-    )
-    try:
-        jobs = {pool.submit(_track_one, str(folder), tracker): folder for folder in waiting}
-        for number, job in enumerate(as_completed(jobs)):
-            progress("tracking clips", number / len(waiting))
-            if reason := job.result():
-                failed[jobs[job]] = reason
-        progress("tracking clips", 1.0)
-    except BrokenProcessPool:
-        raise DreamitateError(
-            "A tracking process died, perhaps for want of memory. What is tracked is kept; go on with fewer --workers."
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+    calls = {(str(folder.resolve()), tracker): folder for folder in waiting}
+    tracked = on_ray(_track_one, list(calls), ray) if ray else in_processes(_track_one, list(calls), workers)
+    for number, (call, reason) in enumerate(tracked):
+        progress("tracking clips", number / len(waiting))
+        if reason:
+            failed[calls[call]] = reason
+    progress("tracking clips", 1.0)
     return failed
-
-
-def _begin_worker() -> None:
-    """Leave Ctrl-C to the parent process, and the other cores to the other workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(1)
 
 
 def _track_one(folder: str, tracker: str) -> str:

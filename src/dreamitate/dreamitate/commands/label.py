@@ -12,6 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tracker", default="region", help="the tracker's name (default: region)")
     parser.add_argument("--workers", type=positive, default=0, help="processes (default: one per core)")
     parser.add_argument(
+        "--ray", default="", metavar="ADDRESS", help="track on a Ray cluster instead: auto, ray://HOST:10001"
+    )
+    parser.add_argument(
         "--accept", action="append", default=[], metavar="CLIP", help="a clip in low/ whose track you find good"
     )
 
@@ -23,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from ..terminal import ProgressShow
 
     with ProgressShow() as progress:
-        rows = label_clips(options.data, options.tracker, options.workers, options.accept, progress)
+        rows = label_clips(options.data, options.tracker, options.workers, options.accept, options.ray, progress)
     print(summary(rows))
     if any(row.verdict == "low" for row in rows):
         clip = options.data / "low" / "CLIP"

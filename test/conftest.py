@@ -1,0 +1,19 @@
+"""The order of the test files: long ones first, so that none runs alone at the end."""
+
+import pytest
+
+LONG = (
+    "test_colcon_build.py",
+    "test_faults.py",
+    "test_standing_graph.py",
+    "test_executor.py",
+    "test_whole_way.py",
+    "test_rollout.py",
+    "test_svd_train.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move the long files to the front."""
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
