@@ -21,6 +21,8 @@ from .scene import Level, Views
 Array = NDArray[np.float64]
 
 COARSE_WIDTH, FINE_WIDTHS = 192, (384, 768)
+LEARNING_ROUNDS = 3
+"""How often the motion prior is learned from the fitted path."""
 COARSE_CELL_M, FINE_CELL_M, FINE_FACES = 0.006, 0.0015, 3000
 
 
@@ -36,12 +38,15 @@ class Start:
 
 
 def joint(start: Start, progress: Progress) -> Fit:
-    """Return the path fitted to both views and all frames together, coarse to fine."""
+    """Return the path fitted to both views and all frames together, coarse to fine, then with the clip's own prior."""
     fitted = Fit(start.poses, np.zeros((2, 3)), np.zeros((12, 6, 6)), np.zeros((12, 2)))
     for width in widths(start.views):
         eyes, maps = look(start, width, fitted.poses)
         for reach, iterations in ((8, 6), (4, 6)) if width == COARSE_WIDTH else ((5, 7),):
             fitted = fit(eyes, maps, fitted, Prior(), reach, 1.0, 0.5, iterations, start.seen, progress)
+    for _ in range(LEARNING_ROUNDS):
+        prior = Prior().of_clip(fitted.acceleration)
+        fitted = fit(eyes, maps, fitted, prior, reach, 1.0, 0.5, 3, start.seen, progress)
     return fitted
 
 

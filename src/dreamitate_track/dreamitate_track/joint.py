@@ -5,7 +5,7 @@ generator's systematic disagreement) and how much blur lets its silhouettes grow
 A further shift per frame and view (its random disagreement) is marginalised in each view's own system.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,19 @@ INDEPENDENT = 0.2
 
 
 GROWTH_LIMIT_PX = 4.0
+LEAST, MOST = 0.2, 2.0
+"""How calm or sudden a clip's motion may be learned to be, times the usual."""
+HEAVY = 9.0
+"""Degrees of freedom of the accelerations' distribution: now and then one is large."""
 
 
 @dataclass(frozen=True)
 class Prior:
     """How tools move and how generated views disagree, as standard deviations.
 
-    acceleration_m, acceleration_rad: change of the step from frame to frame; shift_px: of one picture; bias_px: of all
-    pictures across the epipolar lines; growth_px: of one view's silhouettes by blur; in pixels at 768 wide.
+    acceleration_m, acceleration_rad: change of the step from frame to frame, until the clip says; shift_px: of one
+    picture; bias_px: of all pictures across the epipolar lines; growth_px: of one view's silhouettes by blur; in pixels
+    at 768 wide.
     """
 
     acceleration_m: float = 0.006
@@ -42,19 +47,29 @@ class Prior:
     bias_px: float = 4.0
     growth_px: float = 1.2
 
+    def of_clip(self, acceleration: tuple[float, float]) -> "Prior":
+        """Return the prior for a clip in which the tool moves like that (m, rad): the M step of EM."""
+        metres, radians = (
+            float(np.clip(found, LEAST * usual, MOST * usual))
+            for found, usual in zip(acceleration, (Prior.acceleration_m, Prior.acceleration_rad), strict=True)
+        )
+        return replace(self, acceleration_m=metres, acceleration_rad=radians)
+
 
 @dataclass(frozen=True)
 class Fit:
     """A fitted path.
 
     poses: (12, 4, 4) body to reference; nuisance: (2, 3) shift and growth of each view's pictures, pixels at 768 wide;
-    covariance: (12, 6, 6) of the twist in the body frame; weight: (12, 2) sum of the contour lines' weights.
+    covariance: (12, 6, 6) of the twist in the body frame; weight: (12, 2) sum of the contour lines' weights;
+    acceleration: (m, rad) by which a step differs from the one before, as the pictures tell and leave open.
     """
 
     poses: Array
     nuisance: Array
     covariance: Array
     weight: Array
+    acceleration: tuple[float, float] = (0.0, 0.0)
 
     @property
     def views_apart_px(self) -> float:
@@ -105,8 +120,9 @@ def fit(
         if np.abs(twists[:, :3]).max() < 5e-5 and np.abs(twists[:, 3:]).max() < 5e-4:
             break
     inverse = np.linalg.inv(A + 1e-6 * np.eye(len(A)))
+    acceleration = _expected_acceleration(poses, np.asarray(inverse, float), prior)
     covariance = np.stack([inverse[6 * t : 6 * t + 6, 6 * t : 6 * t + 6] for t in range(frames)])
-    return Fit(poses, nuisance, covariance, weight)
+    return Fit(poses, nuisance, covariance, weight, acceleration)
 
 
 def _lines(
@@ -178,19 +194,37 @@ def _nuisances(eyes: Eyes, poses: Array) -> Array:
 
 def _add_motion(A: Array, b: Array, poses: Array, prior: Prior) -> None:
     """Add the prior: steps from frame to frame change little, in translation and rotation (heavy-tailed)."""
-    frames = len(poses)
-    steps = np.diff(poses[:, :3, 3], axis=0)
-    turns = se3.log(_rotations(poses[1:, :3, :3] @ np.swapaxes(poses[:-1, :3, :3], 1, 2)))[:, 3:]
-    for kind, (sigma, rates) in enumerate(((prior.acceleration_m, steps), (prior.acceleration_rad, turns))):
-        for t in range(1, frames - 1):
-            residual = rates[t] - rates[t - 1]
-            information = 1.0 / sigma**2 / (1.0 + residual @ residual / (9.0 * sigma**2))
+    for kind, (sigma, accelerations) in enumerate(_accelerations(poses, prior)):
+        for t, residual in enumerate(accelerations, 1):
+            information = 1.0 / sigma**2 / (1.0 + residual @ residual / (HEAVY * sigma**2))
             for i, c in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0)):
                 rows = slice(6 * i + 3 * kind, 6 * i + 3 * kind + 3)
                 b[rows] -= information * c * poses[i, :3, :3].T @ residual
                 for j, d in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0)):
                     columns = slice(6 * j + 3 * kind, 6 * j + 3 * kind + 3)
                     A[rows, columns] += information * c * d * poses[i, :3, :3].T @ poses[j, :3, :3]
+
+
+def _accelerations(poses: Array, prior: Prior) -> tuple[tuple[float, Array], tuple[float, Array]]:
+    """Return for translation and rotation the prior's sigma and the steps' changes (10, 3) in the reference frame."""
+    steps = np.diff(poses[:, :3, 3], axis=0)
+    turns = se3.log(_rotations(poses[1:, :3, :3] @ np.swapaxes(poses[:-1, :3, :3], 1, 2)))[:, 3:]
+    return (prior.acceleration_m, np.diff(steps, axis=0)), (prior.acceleration_rad, np.diff(turns, axis=0))
+
+
+def _expected_acceleration(poses: Array, covariance: Array, prior: Prior) -> tuple[float, float]:
+    """Return the scales (m, rad) of accelerations expected under the fit and its covariance: the E step of EM."""
+    found = []
+    for kind, (sigma, accelerations) in enumerate(_accelerations(poses, prior)):
+        squares = np.empty(len(accelerations))
+        for t, residual in enumerate(accelerations, 1):
+            rows = np.concatenate([np.arange(6 * i + 3 * kind, 6 * i + 3 * kind + 3) for i in (t - 1, t, t + 1)])
+            C = np.concatenate([c * poses[i, :3, :3] for i, c in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0))], axis=1)
+            square = residual @ residual
+            weight = (HEAVY + 3.0) / (HEAVY + square / sigma**2)
+            squares[t - 1] = weight * (square + np.trace(C @ covariance[np.ix_(rows, rows)] @ C.T)) / 3.0
+        found.append(float(np.sqrt(squares.mean())))
+    return found[0], found[1]
 
 
 def _rotations(matrices: Array) -> Array:

@@ -10,6 +10,8 @@ from dreamitate_core import se3
 from dreamitate_core.camera import Camera
 from dreamitate_core.clip import Clip
 
+from .elastic import without_warps
+
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
@@ -39,11 +41,11 @@ class Level:
 
 
 class Views:
-    """The clip's pictures, undistorted and without colour drift, at the sizes at which they are asked for."""
+    """The clip's pictures, undistorted, without colour drift and warps, at the sizes at which they are asked for."""
 
     def __init__(self, clip: Clip) -> None:
         pairs, self._bare = undistorted(clip)
-        self._pairs = without_drift(pairs, self._bare)
+        self._pairs = without_warps(without_drift(pairs, self._bare), self._bare)
         self._cameras = clip.rig.cameras
         self._levels: dict[int, Level] = {}
         self.full_width = clip.video.width
