@@ -14,6 +14,7 @@ from dreamitate_ros.stage_node import Goal, StageError
 
 _CHECK_S = 0.2
 _ANSWER_LIMIT_S = 20.0
+_TRIES = 4
 
 
 class RecorderClient:
@@ -39,6 +40,7 @@ class RecorderClient:
                     Rollout.Result.STAGE_UNAVAILABLE,
                     f"Nobody serves recorder/start after {limit_s:g} s; record:=false?",
                 )
+        self._meet()
         request = StartRecording.Request(name=str(folder.resolve()), task=goal.request.task)
         request.notes_json = json.dumps(notes)
         answer = self._ask(self._start, request)
@@ -48,6 +50,12 @@ class RecorderClient:
                 answer.message if answer else "The recorder did not answer; record:=false?",
             )
         self._records = True
+
+    def _meet(self) -> None:
+        """Ask for what does no harm until an answer comes: the first is lost where nobody knows us yet."""
+        for _ in range(_TRIES):
+            if self._ask(self._pictures, SetBool.Request(data=True), _ANSWER_LIMIT_S / _TRIES) is not None:
+                return
 
     def pictures(self, wanted: bool) -> None:
         """Record pictures from now on, or leave them out: they are large."""
@@ -66,8 +74,8 @@ class RecorderClient:
             return f"the recorder did not close the bag in {_ANSWER_LIMIT_S:g} s"
         return str(answer.message)
 
-    def _ask(self, client: Any, request: Any) -> Any:
+    def _ask(self, client: Any, request: Any, limit_s: float = _ANSWER_LIMIT_S) -> Any:
         """Return the answer; None where none came in time."""
         done, future = threading.Event(), client.call_async(request)
         future.add_done_callback(lambda _: done.set())
-        return future.result() if done.wait(_ANSWER_LIMIT_S) else None
+        return future.result() if done.wait(limit_s) else None

@@ -14,6 +14,7 @@ from dreamitate_ros.stage_node import Goal, StageError
 
 _CHECK_S = 0.2
 _RESET_LIMIT_S = 120.0
+_TRIES = 12
 
 
 class SceneClient:
@@ -21,20 +22,28 @@ class SceneClient:
 
     def __init__(self, node: Any) -> None:
         self._node = node
-        self._parameters = AsyncParameterClient(node, "sim", callback_group=node.free)
         self._reset = node.create_client(Trigger, "sim/reset", callback_group=node.free)
         self._judge = node.create_client(Trigger, "sim/judge", callback_group=node.free)
+        # The last: when its answers come through, the simulator knows the others' ears too.
+        self._parameters = AsyncParameterClient(node, "sim", callback_group=node.free)
 
     def set_up(self, goal: Goal, seed: int) -> None:
         """Set up the scene of that seed. Raises StageError where the simulator is not there or cannot."""
         self._wait_for(goal, self._reset)
-        setting = self._parameters.set_parameters([Parameter("seed", value=seed)])
-        answer = self._result(goal, setting)
+        answer = self._set_seed(goal, seed)
         if not answer.results[0].successful:
             raise StageError(Rollout.Result.SCENE_FAILED, f"The seed {seed} was refused: {answer.results[0].reason}")
         done = self._result(goal, self._reset.call_async(Trigger.Request()))
         if not done.success:
             raise StageError(Rollout.Result.SCENE_FAILED, done.message)
+
+    def _set_seed(self, goal: Goal, seed: int) -> Any:
+        """Set the parameter, again where the answer is lost, as the first may be while nodes get to know each other."""
+        for _ in range(_TRIES):
+            setting = self._parameters.set_parameters([Parameter("seed", value=seed)])
+            if self._ended(goal, setting, _RESET_LIMIT_S / _TRIES):
+                return setting.result()
+        raise self._silent()
 
     def judge(self, goal: Goal) -> dict[str, Any]:
         """Return the verdict on the scene as it is: success, figures, text."""
@@ -57,6 +66,11 @@ class SceneClient:
                 )
 
     def _result(self, goal: Goal, future: Any) -> Any:
+        if not self._ended(goal, future, _RESET_LIMIT_S):
+            raise self._silent()
+        return future.result()
+
+    def _ended(self, goal: Goal, future: Any, limit_s: float) -> bool:
         done = threading.Condition()
 
         def tell(_: Any) -> None:
@@ -64,6 +78,7 @@ class SceneClient:
                 done.notify_all()
 
         future.add_done_callback(tell)
-        if not goal.wait(done, future.done, _RESET_LIMIT_S):
-            raise StageError(Rollout.Result.STAGE_DIED, f"The simulator did not answer in {_RESET_LIMIT_S:g} s.")
-        return future.result()
+        return goal.wait(done, future.done, limit_s)
+
+    def _silent(self) -> StageError:
+        return StageError(Rollout.Result.STAGE_DIED, f"The simulator did not answer in {_RESET_LIMIT_S:g} s.")

@@ -229,6 +229,7 @@ def _yaml(value: Value) -> str:
 
 def _signal_when_orphaned(number: int) -> None:
     """Have the system send this process a signal when who started it is gone, however that one ended."""
+    signal.signal(number, signal.SIG_DFL)  # under nohup, SIGHUP would be ignored until a node listens to it
     _LIBC.prctl(_PR_SET_PDEATHSIG, int(number))
 
 
