@@ -1,5 +1,6 @@
 """The rasteriser and the contour lines, against geometry that can be worked out by hand."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from dreamitate_core import se3
 from dreamitate_track.detect import Eyes, spread_rotations
 from dreamitate_track.learn import labels_seen
-from dreamitate_track.lines import view_system
+from dreamitate_track.lines import GROWTH, NO_BARE, NO_IMAGE, UNKNOWNS, view_system
 from dreamitate_track.model import Model
 from dreamitate_track.pose import moved
 from dreamitate_track.raster import project
@@ -107,12 +108,40 @@ def test_refining_comes_nearer_to_the_truth(
 def test_the_system_of_lines_is_symmetric_and_positive(turn: tuple[float, ...], distance: float) -> None:
     eyes = eyes_on(block((0.08, 0.05, 0.03)))
     pose = at(distance, se3.exp([0, 0, 0, *turn])[:3, :3], x=0.0)
-    H, g = np.empty((9, 9)), np.empty(9)
+    H, g = np.empty((UNKNOWNS, UNKNOWNS)), np.empty(UNKNOWNS)
     maps = maps_of(eyes, pose)[0]
-    weight = view_system(*eyes.body, pose, INTRINSICS[0], maps, 6, 1.0, 0.5, 0.0, *eyes.buffers, H, g)
+    weight = view_system(
+        *eyes.body, pose, INTRINSICS[0], maps, NO_IMAGE, NO_BARE, 6, 1.0, 0.5, 0.0, *eyes.buffers, H, g
+    )
     assert weight > 0
     np.testing.assert_allclose(H, H.T, rtol=1e-9, atol=1e-9 * np.abs(H).max())
     assert np.linalg.eigvalsh(H).min() > -1e-6 * np.abs(H).max()
+
+
+@pytest.mark.parametrize("shade", [1.0, 0.5])
+def test_pictures_free_contours_of_bias(shade: float) -> None:
+    """Maps take each mixed pixel for the tool's, so that it looks larger; the picture tells better, in shadow too."""
+    model = block((0.08, 0.05, 0.03))
+    eyes, pose = eyes_on(model), at(0.8, se3.exp([0, 0, 0, 0.1, 0.2, 0.5])[:3, :3], x=0.0)
+    fine = Eyes(model, eyes.reference_to_cameras, (INTRINSICS + [0, 0, 0.5, 0.5]) * 8 - [0, 0, 0.5, 0.5])
+    bare = np.random.default_rng(0).uniform(60, 120, (SIZE, SIZE, 1)).astype(np.float32) * [1.0, 0.95, 0.9]
+    bare = cv2.GaussianBlur(bare, (0, 0), 3.0).astype(np.float32)
+    shown = labels_seen(fine, pose, 0, 8 * SIZE, 8 * SIZE)
+    sharp = shade * cv2.resize(bare, None, fx=8, fy=8)
+    sharp[shown >= 0] = model.colours[shown[shown >= 0]]
+    image = cv2.GaussianBlur(cv2.resize(sharp, (SIZE, SIZE), interpolation=cv2.INTER_AREA), (0, 0), 0.8)
+    maps = np.full((3, SIZE, SIZE), -3.0, np.float32)
+    maps[2] = 0.0
+    for part in range(2):
+        mask = (cv2.resize((shown == part).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)) > 0.02
+        maps[part][cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = 3.0
+    growth = []
+    for picture in ((NO_IMAGE, NO_BARE), (image.astype(np.uint8), bare)):
+        H, g = np.empty((UNKNOWNS, UNKNOWNS)), np.empty(UNKNOWNS)
+        view_system(*eyes.body, pose, INTRINSICS[0], maps, *picture, 5, 1.0, 0.5, 0.0, *eyes.buffers, H, g)
+        growth.append(g[GROWTH] / H[GROWTH, GROWTH])
+    assert growth[0] > 0.8
+    assert abs(growth[1]) < 0.15
 
 
 def test_rotations_are_spread_without_holes() -> None:

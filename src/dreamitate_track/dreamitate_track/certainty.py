@@ -10,8 +10,9 @@ from dreamitate_core.progress import Progress
 
 from .detect import Eyes, Hypothesis
 from .fuse import COARSE_WIDTH, Start, look, widths
-from .joint import Fit, Prior, fit
+from .joint import Fit, fit
 from .maps import Maps
+from .prior import USUAL
 from .sequence import TURNED_RAD, best_path, filled
 
 Array = NDArray[np.float64]
@@ -81,7 +82,7 @@ def _fitted(start: Start, progress: Progress) -> tuple[Array, Array]:
     fitted = Fit(start.poses, np.zeros((2, 3)), np.zeros((12, 6, 6)), np.zeros((12, 2)))
     for width, reach, iterations in zip(widths(start.views)[:2], (6, 5), (8, 5), strict=True):
         eyes, maps = look(start, width, fitted.poses)
-        fitted = fit(eyes, maps, fitted, Prior(), reach, 1.0, 0.5, iterations, start.seen, progress)
+        fitted = fit(eyes, maps, None, fitted, USUAL, reach, 1.0, 0.5, iterations, start.seen, progress)
     eyes, maps = look(start, widths(start.views)[1], fitted.poses)
     values = [eyes.values(pose, of_frame)[:, 0].sum() for pose, of_frame in zip(fitted.poses, maps, strict=True)]
     return fitted.poses, np.array(values)

@@ -10,19 +10,20 @@ from dreamitate_core.progress import Progress
 
 from . import midpoint as paper
 from .detect import Eyes
-from .joint import Fit, Prior, fit
-from .lines import view_system
+from .joint import Fit, fit
+from .lines import NO_BARE, NO_IMAGE, UNKNOWNS, view_system
 from .maps import Maps, make_maps
 from .model import Model, simplified
 from .palette import Palette
 from .pose import multiplied
+from .prior import USUAL
 from .scene import Level, Views
 
 Array = NDArray[np.float64]
 
 COARSE_WIDTH, FINE_WIDTHS = 192, (384, 768)
 LEARNING_ROUNDS = 3
-"""How often the motion prior is learned from the fitted path."""
+"""How often the prior is corrected at each iteration on the finest pictures."""
 COARSE_CELL_M, FINE_CELL_M, FINE_FACES = 0.006, 0.0015, 3000
 
 
@@ -43,11 +44,9 @@ def joint(start: Start, progress: Progress) -> Fit:
     for width in widths(start.views):
         eyes, maps = look(start, width, fitted.poses)
         for reach, iterations in ((8, 6), (4, 6)) if width == COARSE_WIDTH else ((5, 7),):
-            fitted = fit(eyes, maps, fitted, Prior(), reach, 1.0, 0.5, iterations, start.seen, progress)
-    for _ in range(LEARNING_ROUNDS):
-        prior = Prior().of_clip(fitted.acceleration)
-        fitted = fit(eyes, maps, fitted, prior, reach, 1.0, 0.5, 3, start.seen, progress)
-    return fitted
+            fitted = fit(eyes, maps, None, fitted, USUAL, reach, 1.0, 0.5, iterations, start.seen, progress)
+    level = start.views.level(width)
+    return fit(eyes, maps, level, fitted, USUAL, reach, 1.0, 0.5, 9, start.seen, progress, LEARNING_ROUNDS)
 
 
 def midpoint(start: Start, progress: Progress) -> Fit:
@@ -102,12 +101,24 @@ def _windows(eyes: Eyes, poses: Array, level: Level, margin_px: int) -> NDArray[
 
 def _alone(eyes: Eyes, maps: Maps, pose: Array, view: int) -> tuple[Array, float]:
     """Return the pose (4, 4) fitted to one view of one frame, maps (L + 1, h, w), and the weight of its lines."""
-    H, g, weight = np.empty((9, 9)), np.empty(9), 0.0
+    H, g, weight = np.empty((UNKNOWNS, UNKNOWNS)), np.empty(UNKNOWNS), 0.0
     hold = np.diag([1 / 0.05**2] * 3 + [1 / 0.3**2] * 3)
     for reach in (8, 8, 8, 8, 5, 5, 5, 5):
         to_camera = multiplied(eyes.reference_to_cameras[view], pose)
         weight = view_system(
-            *eyes.body, to_camera, eyes.intrinsics[view], maps, reach, 1.0, 0.5, 0.0, *eyes.buffers, H, g
+            *eyes.body,
+            to_camera,
+            eyes.intrinsics[view],
+            maps,
+            NO_IMAGE,
+            NO_BARE,
+            reach,
+            1.0,
+            0.5,
+            0.0,
+            *eyes.buffers,
+            H,
+            g,
         )
         twist = np.linalg.solve(H[:6, :6] + hold, g[:6])
         length, angle = float(np.linalg.norm(twist[:3])), float(np.linalg.norm(twist[3:]))

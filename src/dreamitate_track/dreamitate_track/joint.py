@@ -2,10 +2,12 @@
 
 Unknowns: one twist per frame, and per view a shift of all its pictures (the
 generator's systematic disagreement) and how much blur lets its silhouettes grow.
-A further shift per frame and view (its random disagreement) is marginalised in each view's own system.
+A further shift and shear per frame and view (its random disagreement, and what is left of elastic warps) is
+marginalised in each view's own system.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,11 @@ from dreamitate_core import se3
 from dreamitate_core.progress import Progress
 
 from .detect import Eyes
-from .lines import view_system
+from .lines import GROWTH, NO_BARE, NO_IMAGE, SHEAR, SHIFT, TWIST, UNKNOWNS, view_system
+from .motion import add_motion, expected_accelerations
 from .pose import multiplied
+from .prior import USUAL, Prior
+from .scene import Level
 
 Array = NDArray[np.float64]
 Maps = NDArray[np.float32]
@@ -26,34 +31,6 @@ INDEPENDENT = 0.2
 
 
 GROWTH_LIMIT_PX = 4.0
-LEAST, MOST = 0.2, 2.0
-"""How calm or sudden a clip's motion may be learned to be, times the usual."""
-HEAVY = 9.0
-"""Degrees of freedom of the accelerations' distribution: now and then one is large."""
-
-
-@dataclass(frozen=True)
-class Prior:
-    """How tools move and how generated views disagree, as standard deviations.
-
-    acceleration_m, acceleration_rad: change of the step from frame to frame, until the clip says; shift_px: of one
-    picture; bias_px: of all pictures across the epipolar lines; growth_px: of one view's silhouettes by blur; in pixels
-    at 768 wide.
-    """
-
-    acceleration_m: float = 0.006
-    acceleration_rad: float = 0.07
-    shift_px: float = 0.7
-    bias_px: float = 4.0
-    growth_px: float = 1.2
-
-    def of_clip(self, acceleration: tuple[float, float]) -> "Prior":
-        """Return the prior for a clip in which the tool moves like that (m, rad): the M step of EM."""
-        metres, radians = (
-            float(np.clip(found, LEAST * usual, MOST * usual))
-            for found, usual in zip(acceleration, (Prior.acceleration_m, Prior.acceleration_rad), strict=True)
-        )
-        return replace(self, acceleration_m=metres, acceleration_rad=radians)
 
 
 @dataclass(frozen=True)
@@ -62,14 +39,14 @@ class Fit:
 
     poses: (12, 4, 4) body to reference; nuisance: (2, 3) shift and growth of each view's pictures, pixels at 768 wide;
     covariance: (12, 6, 6) of the twist in the body frame; weight: (12, 2) sum of the contour lines' weights;
-    acceleration: (m, rad) by which a step differs from the one before, as the pictures tell and leave open.
+    prior: as corrected by what the path and its uncertainty show.
     """
 
     poses: Array
     nuisance: Array
     covariance: Array
     weight: Array
-    acceleration: tuple[float, float] = (0.0, 0.0)
+    prior: Prior = USUAL
 
     @property
     def views_apart_px(self) -> float:
@@ -77,9 +54,32 @@ class Fit:
         return float(np.linalg.norm(self.nuisance[:, :2], axis=1).sum())
 
 
+class Picture(NamedTuple):
+    """The system of one picture's contour lines. H: (13, 13), g: (13,) as `view_system` says; unknowns: (9,) where its
+    twist, systematic shift and growth stand among all."""
+
+    H: Array
+    g: Array
+    unknowns: NDArray[np.int64]
+
+
+class Error(NamedTuple):
+    """The random error of one picture: shift and shear (6,), in pixels of the level.
+
+    mean: (6,) and spread: (6, 6) covariance, both for a known path; gain: (9, 6) by how much it falls as the picture's
+    unknowns grow.
+    """
+
+    mean: Array
+    spread: Array
+    gain: Array
+    unknowns: NDArray[np.int64]
+
+
 def fit(
     eyes: Eyes,
     maps: Maps,
+    level: Level | None,
     start: Fit,
     prior: Prior,
     reach: int,
@@ -88,28 +88,26 @@ def fit(
     iterations: int,
     seen: NDArray[np.bool_],
     progress: Progress,
+    learning_rounds: int = 0,
 ) -> Fit:
-    """Return the path after Gauss-Newton on maps (12, 2, L + 1, h, w); frames whose seen is false follow the prior."""
+    """Return the path after Gauss-Newton on maps (12, 2, L + 1, h, w), and on the level's pictures once it is near.
+
+    Frames whose seen is false follow the prior, which is corrected in so many rounds of EM at each iteration.
+    """
     poses, nuisance = start.poses.copy(), start.nuisance.copy()
     px = maps.shape[-1] / 768.0
     frames = len(poses)
-    size = 6 * frames + 6
-    covariance, weight = start.covariance, start.weight
+    weight = start.weight
     for iteration in range(iterations):
         progress("fitting the path", iteration / iterations)
-        A, b, weight = _lines(eyes, maps, poses, nuisance * px, prior, px, reach, step, sharpness, seen)
-        _add_motion(A, b, poses, prior)
-        M = np.zeros((size, size - 3))
-        M[: size - 6, : size - 6] = np.eye(size - 6)
-        M[size - 6 :, size - 6 :] = _nuisances(eyes, poses)
-        A, b = M.T @ A @ M, M.T @ b
-        small = M[size - 6 :, size - 6 :].T @ nuisance.ravel() * px
-        information = 1.0 / (np.array([prior.bias_px, prior.growth_px, prior.growth_px]) * px) ** 2
-        A[np.arange(size - 6, size - 3), np.arange(size - 6, size - 3)] += information
-        b[size - 6 :] -= information * small
-        damped = A.copy()
-        damped[np.arange(size - 6), np.arange(size - 6)] += np.tile([1 / 0.1**2] * 3 + [1 / 0.6**2] * 3, frames)
-        change = M @ np.linalg.solve(damped, b)
+        pictures, weight = _pictures(eyes, maps, poses, nuisance * px, level, reach, step, sharpness, seen)
+        nuisances = _nuisances(eyes, poses)
+        change, covariance, errors = _solved(pictures, poses, nuisance * px, nuisances, prior, px)
+        for _ in range(learning_rounds):
+            moved = poses @ se3.exp(change[:-6].reshape(frames, 6))
+            found = expected_accelerations(moved, covariance, prior) | _expected_errors(errors, change, covariance, px)
+            prior = prior.corrected(found)
+            change, covariance, errors = _solved(pictures, poses, nuisance * px, nuisances, prior, px)
         twists = change[:-6].reshape(frames, 6)
         angle = np.linalg.norm(twists[:, 3:], axis=1, keepdims=True)
         length = np.linalg.norm(twists[:, :3], axis=1, keepdims=True)
@@ -119,39 +117,36 @@ def fit(
         nuisance[:, 2] = np.clip(nuisance[:, 2], -GROWTH_LIMIT_PX, GROWTH_LIMIT_PX)
         if np.abs(twists[:, :3]).max() < 5e-5 and np.abs(twists[:, 3:]).max() < 5e-4:
             break
-    inverse = np.linalg.inv(A + 1e-6 * np.eye(len(A)))
-    acceleration = _expected_acceleration(poses, np.asarray(inverse, float), prior)
-    covariance = np.stack([inverse[6 * t : 6 * t + 6, 6 * t : 6 * t + 6] for t in range(frames)])
-    return Fit(poses, nuisance, covariance, weight, acceleration)
+    blocks = np.stack([covariance[6 * t : 6 * t + 6, 6 * t : 6 * t + 6] for t in range(frames)])
+    return Fit(poses, nuisance, blocks, weight, prior)
 
 
-def _lines(
+def _pictures(
     eyes: Eyes,
     maps: Maps,
     poses: Array,
     nuisance: Array,
-    prior: Prior,
-    px: float,
+    level: Level | None,
     reach: int,
     step: float,
     sharpness: float,
     seen: NDArray[np.bool_],
-) -> tuple[Array, Array, Array]:
-    """Return the system (A, b) of all contour lines, and the lines' weights (12, 2)."""
+) -> tuple[list[Picture], Array]:
+    """Return the systems of the pictures that show contour lines, and the lines' weights (12, 2)."""
     frames = len(poses)
-    size = 6 * frames + 6
-    A, b, weight = np.zeros((size, size)), np.zeros(size), np.zeros((frames, 2))
-    H, g = np.empty((9, 9)), np.empty(9)
-    loose = np.eye(2) / (prior.shift_px * px) ** 2
+    weight, pictures = np.zeros((frames, 2)), []
     for t in np.flatnonzero(seen):
         for view in range(2):
             intrinsics = eyes.intrinsics[view].copy()
             intrinsics[2:] += nuisance[view, :2]
+            H, g = np.empty((UNKNOWNS, UNKNOWNS)), np.empty(UNKNOWNS)
             weight[t, view] = view_system(
                 *eyes.body,
                 multiplied(eyes.reference_to_cameras[view], poses[t]),
                 intrinsics,
                 maps[t, view],
+                NO_IMAGE if level is None else level.images[t, view],
+                NO_BARE if level is None else level.bare[view],
                 reach,
                 step,
                 sharpness,
@@ -160,16 +155,39 @@ def _lines(
                 H,
                 g,
             )
-            if weight[t, view] <= 0:
-                continue
-            H *= INDEPENDENT
-            g *= INDEPENDENT
-            gain = H[:, 6:8] @ np.linalg.inv(H[6:8, 6:8] + loose)
-            reduced, vector = H - gain @ H[6:8, :], g - gain @ g[6:8]
-            index = np.r_[6 * t : 6 * t + 6, 6 * frames + 3 * view : 6 * frames + 3 * view + 3]
-            A[np.ix_(index, index)] += reduced
-            b[index] += vector
-    return A, b, weight
+            if weight[t, view] > 0:
+                unknowns = np.r_[6 * t : 6 * t + 6, 6 * frames + 3 * view : 6 * frames + 3 * view + 3]
+                pictures.append(Picture(INDEPENDENT * H, INDEPENDENT * g, unknowns))
+    return pictures, weight
+
+
+def _solved(
+    pictures: list[Picture], poses: Array, nuisance: Array, nuisances: Array, prior: Prior, px: float
+) -> tuple[Array, Array, list[Error]]:
+    """Return one Gauss-Newton step of all unknowns (6 * 12 + 6,), their covariance, and the pictures' random errors.
+
+    nuisance: (2, 3) as it is, nuisances: (6, 3) what it may be, in pixels of the level.
+    """
+    size = 6 * len(poses) + 6
+    A, b, errors = np.zeros((size, size)), np.zeros(size), []
+    kept, random = np.r_[TWIST, SHIFT, GROWTH], np.r_[SHIFT, SHEAR]
+    loose = np.diag([1.0 / (prior.shift_px * px) ** 2] * 2 + [1.0 / (prior.shear_px * px) ** 2] * 4)
+    for H, g, unknowns in pictures:
+        spread = np.linalg.inv(H[np.ix_(random, random)] + loose)
+        gain = H[np.ix_(kept, random)] @ spread
+        A[np.ix_(unknowns, unknowns)] += H[np.ix_(kept, kept)] - gain @ H[np.ix_(random, kept)]
+        b[unknowns] += g[kept] - gain @ g[random]
+        errors.append(Error(spread @ g[random], spread, gain, unknowns))
+    add_motion(A, b, poses, prior)
+    M = np.eye(size, size - 3)
+    M[size - 6 :, size - 6 :] = nuisances
+    A, b = M.T @ A @ M, M.T @ b
+    information = 1.0 / (np.array([prior.bias_px, prior.growth_px, prior.growth_px]) * px) ** 2
+    A[np.arange(size - 6, size - 3), np.arange(size - 6, size - 3)] += information
+    b[size - 6 :] -= information * (nuisances.T @ nuisance.ravel())
+    damping = np.tile([1 / 0.1**2] * 3 + [1 / 0.6**2] * 3, len(poses))
+    change = np.linalg.solve(A + np.diag(np.r_[damping, 0.0, 0.0, 0.0]), b)
+    return M @ change, np.asarray(M @ np.linalg.inv(A + 1e-6 * np.eye(len(A))) @ M.T, float), errors
 
 
 def _nuisances(eyes: Eyes, poses: Array) -> Array:
@@ -192,40 +210,16 @@ def _nuisances(eyes: Eyes, poses: Array) -> Array:
     return N
 
 
-def _add_motion(A: Array, b: Array, poses: Array, prior: Prior) -> None:
-    """Add the prior: steps from frame to frame change little, in translation and rotation (heavy-tailed)."""
-    for kind, (sigma, accelerations) in enumerate(_accelerations(poses, prior)):
-        for t, residual in enumerate(accelerations, 1):
-            information = 1.0 / sigma**2 / (1.0 + residual @ residual / (HEAVY * sigma**2))
-            for i, c in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0)):
-                rows = slice(6 * i + 3 * kind, 6 * i + 3 * kind + 3)
-                b[rows] -= information * c * poses[i, :3, :3].T @ residual
-                for j, d in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0)):
-                    columns = slice(6 * j + 3 * kind, 6 * j + 3 * kind + 3)
-                    A[rows, columns] += information * c * d * poses[i, :3, :3].T @ poses[j, :3, :3]
-
-
-def _accelerations(poses: Array, prior: Prior) -> tuple[tuple[float, Array], tuple[float, Array]]:
-    """Return for translation and rotation the prior's sigma and the steps' changes (10, 3) in the reference frame."""
-    steps = np.diff(poses[:, :3, 3], axis=0)
-    turns = se3.log(_rotations(poses[1:, :3, :3] @ np.swapaxes(poses[:-1, :3, :3], 1, 2)))[:, 3:]
-    return (prior.acceleration_m, np.diff(steps, axis=0)), (prior.acceleration_rad, np.diff(turns, axis=0))
-
-
-def _expected_acceleration(poses: Array, covariance: Array, prior: Prior) -> tuple[float, float]:
-    """Return the scales (m, rad) of accelerations expected under the fit and its covariance: the E step of EM."""
-    found = []
-    for kind, (sigma, accelerations) in enumerate(_accelerations(poses, prior)):
-        squares = np.empty(len(accelerations))
-        for t, residual in enumerate(accelerations, 1):
-            rows = np.concatenate([np.arange(6 * i + 3 * kind, 6 * i + 3 * kind + 3) for i in (t - 1, t, t + 1)])
-            C = np.concatenate([c * poses[i, :3, :3] for i, c in ((t - 1, 1.0), (t, -2.0), (t + 1, 1.0))], axis=1)
-            square = residual @ residual
-            weight = (HEAVY + 3.0) / (HEAVY + square / sigma**2)
-            squares[t - 1] = weight * (square + np.trace(C @ covariance[np.ix_(rows, rows)] @ C.T)) / 3.0
-        found.append(float(np.sqrt(squares.mean())))
-    return found[0], found[1]
-
-
-def _rotations(matrices: Array) -> Array:
-    return se3.make_transform(matrices, np.zeros(3))
+def _expected_errors(errors: list[Error], change: Array, covariance: Array, px: float) -> dict[str, float]:
+    """Return the scales of random errors expected under a change and covariance of all unknowns: EM's E step."""
+    if not errors:
+        return {}
+    squares = np.array(
+        [
+            (mean - change[unknowns] @ gain) ** 2
+            + np.diag(spread + gain.T @ covariance[np.ix_(unknowns, unknowns)] @ gain)
+            for mean, spread, gain, unknowns in errors
+        ]
+    )
+    shift, shear = np.sqrt(squares[:, :2].mean()), np.sqrt(squares[:, 2:].mean())
+    return {"shift_px": float(shift) / px, "shear_px": float(shear) / px}

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .likelihood import CLEAR
+from .likelihood import CLEAR, LIMIT
 from .raster import NOTHING, project, rasterise
 
 Array = NDArray[np.float64]
@@ -24,6 +24,23 @@ OUTLIER = 0.35
 """Share of the reach from which a line's wish is doubted (Geman and McClure's weight)."""
 LONGEST = 16
 """Samples to each side of the contour at most."""
+BLURRED, LOCAL = 1, 2
+"""Samples to each side of a contour in which both sides' colours are mixed, and those after them that show one."""
+ALIKE, UNLIKE = 24.0, 25.0
+"""Grey levels by which two sides differ too little, or by which a pixel is not the bare scene."""
+SURE = 0.3
+"""Mean log-likelihood ratio from which the near side does show the tool."""
+LEAST_SHADE, MOST_SHADE = 0.3, 1.3
+HUE = 40.0
+"""Grey levels by which a tool differs from any shade of the bare scene, from which shadows do not matter."""
+NOISE = 16.0
+"""Grey levels, over three channels, by which a pixel is off."""
+UNKNOWNS = 13
+TWIST, SHIFT, SHEAR, GROWTH = slice(0, 6), slice(6, 8), slice(8, 12), 12
+"""Unknowns of one view: the tool's, and how the picture of it is shifted, turned and stretched, and grown by blur."""
+NO_IMAGE, NO_BARE = np.zeros((0, 0, 3), np.uint8), np.zeros((0, 0, 3), np.float32)
+SHEAR_PX = 40.0
+"""A shear is given by how far it moves what is so far from the tool's middle, in pixels at 768 wide."""
 
 
 @njit(cache=True, fastmath=True, nogil=True)
@@ -34,6 +51,17 @@ def _sample(maps: Maps, part: int, u: float, v: float) -> float:
     du, dv = u - column, v - row
     top = maps[part, row, column] * (1 - du) + maps[part, row, column + 1] * du
     bottom = maps[part, row + 1, column] * (1 - du) + maps[part, row + 1, column + 1] * du
+    return top * (1 - dv) + bottom * dv
+
+
+@njit(cache=True, fastmath=True, nogil=True)
+def _pixel(image: Maps | NDArray[np.uint8], channel: int, u: float, v: float) -> float:
+    """Return a channel of image (h, w, 3) at column u, row v, bilinearly; the caller keeps inside."""
+    column, row = int(u), int(v)
+    column, row = min(column, image.shape[1] - 2), min(row, image.shape[0] - 2)
+    du, dv = u - column, v - row
+    top = image[row, column, channel] * (1 - du) + image[row, column + 1, channel] * du
+    bottom = image[row + 1, column, channel] * (1 - du) + image[row + 1, column + 1, channel] * du
     return top * (1 - dv) + bottom * dv
 
 
@@ -60,6 +88,80 @@ def _normal(label: NDArray[np.int8], near: int, row: float, column: float) -> tu
 
 
 @njit(cache=True, fastmath=True, nogil=True)
+def _mixed(
+    image: NDArray[np.uint8],
+    bare: Maps,
+    first_u: float,
+    first_v: float,
+    step_u: float,
+    step_v: float,
+    inner: int,
+    outer: int,
+    onto_bare: bool,
+    colours: Array,
+    gain: Array,
+) -> None:
+    """Replace a line's gains by where each of its pixels lies between the colours on both sides of the contour.
+
+    A pixel half of the one and half of the other is worth nothing, so that blur does not move contours, as it does
+    where the mixed colour is likelier on one side. Gains stay as they are where the two sides look alike, or where the
+    tool or what lies beyond does not show.
+    first_u, first_v: the line's first pixel, step_u, step_v: to the next; inner, outer: how many lie on each side;
+    onto_bare: what lies beyond is the bare scene, however shaded; colours: (2 * LONGEST, 6) buffer.
+    """
+    if inner <= BLURRED or outer <= BLURRED:
+        return
+    count = inner + outer
+    first, last = max(0, inner - BLURRED - LOCAL), min(count, inner + BLURRED + LOCAL)
+    evidence = 0.0
+    for k in range(first, inner - BLURRED):
+        evidence += gain[LONGEST - inner + k]
+    if onto_bare and evidence < SURE * (inner - BLURRED - first):
+        return
+    for k in range(count):
+        u, v = first_u + k * step_u, first_v + k * step_v
+        for channel in range(3):
+            colours[k, channel] = _pixel(image, channel, u, v)
+            colours[k, 3 + channel] = _pixel(bare, channel, u, v)
+    near, beyond = np.zeros(3), np.zeros(3)
+    along, square = 0.0, 1e-6
+    for channel in range(3):
+        for k in range(first, inner - BLURRED):
+            near[channel] += colours[k, channel] / (inner - BLURRED - first)
+        for k in range(inner + BLURRED, last):
+            beyond[channel] += colours[k, channel] / (last - inner - BLURRED)
+            along += colours[k, channel] * colours[k, 3 + channel]
+            square += colours[k, 3 + channel] ** 2
+    shade = min(MOST_SHADE, max(LEAST_SHADE, along / square))
+    off = 0.0
+    for k in range(inner + BLURRED, last):
+        for channel in range(3):
+            off += abs(colours[k, channel] - shade * colours[k, 3 + channel]) / (3 * (last - inner - BLURRED))
+    if onto_bare and off > UNLIKE:  # a hand, or what is not known
+        return
+    for k in range(count):
+        own, length = 0.0, 1e-6
+        for channel in range(3):
+            own += near[channel] * colours[k, 3 + channel]
+            length += colours[k, 3 + channel] ** 2
+        hue = 0.0
+        for channel in range(3):
+            hue += (near[channel] - own / length * colours[k, 3 + channel]) ** 2
+        contrast, place = 1e-6, 0.0
+        for channel in range(3):
+            far = shade * colours[k, 3 + channel] if onto_bare else beyond[channel]
+            apart = near[channel] - far
+            if onto_bare and hue > HUE * HUE:  # what no shadow can do
+                apart = near[channel] - own / length * colours[k, 3 + channel]
+            contrast += apart**2
+            place += (colours[k, channel] - far) * apart
+        if contrast < ALIKE * ALIKE:
+            continue
+        value = min(LIMIT, 0.5 * contrast / (NOISE * NOISE))
+        gain[LONGEST - inner + k] = value * min(1.0, max(-1.0, 2.0 * place / contrast - 1.0))
+
+
+@njit(cache=True, fastmath=True, nogil=True)
 def view_system(
     vertices: Array,
     faces: NDArray[np.int32],
@@ -67,6 +169,8 @@ def view_system(
     transform: Array,
     intrinsics: Array,
     maps: Maps,
+    image: NDArray[np.uint8],
+    bare: Maps,
     reach: int,
     step: float,
     sharpness: float,
@@ -77,10 +181,13 @@ def view_system(
     H: Array,
     g: Array,
 ) -> float:
-    """Fill H (9, 9) and g (9,) of one view and return the sum of the lines' weights.
+    """Fill H (13, 13) and g (13,) of one view and return the sum of the lines' weights.
 
-    Unknowns: the twist [v, w] in the body frame, then the shift (2,) of the picture and the growth of the silhouette
-    (blur lets it look larger or smaller than it is), in pixels of the level.
+    Unknowns: the twist [v, w] in the body frame, then the shift (2,) of the picture, its shear (4,: columns by columns
+    and rows, rows by columns and rows) around the tool's middle, and the growth of the silhouette (blur lets it look
+    larger or smaller than it is), in pixels of the level.
+    image, bare: (h, w, 3) the picture and the bare scene, which place contours free of bias once they are near;
+    NO_IMAGE, NO_BARE: the maps alone do.
     transform: (4, 4) body to camera; reach: samples to each side of the contour, step pixels apart;
     sharpness: how far neighbouring pixels count as independent; growth: of the silhouette, in pixels.
     """
@@ -102,8 +209,10 @@ def view_system(
     depth_part, label_part = inverse_depth[:rows, :columns], label[:rows, :columns]
     rasterise(pixels, faces, face_label, left, top, scale, depth_part, label_part)
     fx, fy, cx, cy = intrinsics[0], intrinsics[1], intrinsics[2], intrinsics[3]
-    gain = np.empty(2 * LONGEST)
-    row_J = np.empty(9)
+    gain, colours = np.empty(2 * LONGEST), np.empty((2 * LONGEST, 6))
+    row_J = np.empty(UNKNOWNS)
+    middle_u, middle_v = left + 0.5 * columns / scale, top + 0.5 * rows / scale
+    far_px = SHEAR_PX * width / 768.0
     total = 0.0
     front = maps.shape[0] - 1
     for i in range(1, rows - 1):
@@ -153,6 +262,21 @@ def view_system(
                             outer = n + 1
                 if hidden or inner + outer < 2:
                     continue
+                if image.shape[0] > 0:
+                    first = 0.5 - inner
+                    _mixed(
+                        image,
+                        bare,
+                        u + (first * step + grown) * nx,
+                        v + (first * step + grown) * ny,
+                        step * nx,
+                        step * ny,
+                        inner,
+                        outer,
+                        far == NOTHING,
+                        colours,
+                        gain,
+                    )
                 # Energies of the boundary at (k - inner) * step, k = 0..inner + outer.
                 energy, best = 0.0, 0.0
                 for k in range(inner + outer):
@@ -184,10 +308,16 @@ def view_system(
                 for k in range(3):
                     row_J[k] = transform[0, k] * ax + transform[1, k] * ay + transform[2, k] * az
                     row_J[3 + k] = transform[0, k] * bx + transform[1, k] * by + transform[2, k] * bz
-                row_J[6], row_J[7], row_J[8] = nx, ny, (1.0 if far == NOTHING else 0.0)
-                for p in range(9):
+                row_J[6], row_J[7] = nx, ny
+                off_u, off_v = (u - middle_u) / far_px, (v - middle_v) / far_px
+                row_J[8], row_J[9], row_J[10], row_J[11] = nx * off_u, nx * off_v, ny * off_u, ny * off_v
+                row_J[12] = 1.0 if far == NOTHING else 0.0
+                for p in range(UNKNOWNS):
                     g[p] += known * mean * row_J[p]
-                    for q in range(9):
+                    for q in range(p + 1):
                         H[p, q] += known * row_J[p] * row_J[q]
                 total += known
+    for p in range(UNKNOWNS):
+        for q in range(p):
+            H[q, p] = H[p, q]
     return total

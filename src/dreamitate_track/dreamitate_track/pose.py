@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .lines import view_system
+from .lines import NO_BARE, NO_IMAGE, UNKNOWNS, view_system
 from .score import VALUES, score_view
 
 Array = NDArray[np.float64]
@@ -144,7 +144,7 @@ def refine_pose(
     iterations: int,
 ) -> Array:
     """Return the pose (4, 4) body to reference after Gauss-Newton steps on both views' contours."""
-    H, g = np.empty((9, 9)), np.empty(9)
+    H, g = np.empty((UNKNOWNS, UNKNOWNS)), np.empty(UNKNOWNS)
     for _ in range(iterations):
         A, b = np.zeros((6, 6)), np.zeros(6)
         for view in range(2):
@@ -156,6 +156,8 @@ def refine_pose(
                 to_camera,
                 intrinsics[view],
                 maps[view],
+                NO_IMAGE,
+                NO_BARE,
                 reach,
                 step,
                 0.5,
