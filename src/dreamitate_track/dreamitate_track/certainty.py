@@ -1,4 +1,8 @@
-"""Which way round? Paths that tell otherwise are all fitted on finer pictures, where details settle it."""
+"""Which way round? Paths that tell otherwise are all fitted on finer pictures, where details settle it.
+
+First the colours of all pixels decide. Where they hardly differ, contours do: on the finest pictures, a tool that is
+the wrong way round has its edges and markings where none are drawn.
+"""
 
 from dataclasses import replace
 
@@ -9,16 +13,20 @@ from dreamitate_core import se3
 from dreamitate_core.progress import Progress
 
 from .detect import Eyes, Hypothesis
-from .fuse import COARSE_WIDTH, Start, look, widths
+from .fuse import COARSE_WIDTH, Start, joint, look, widths
 from .joint import Fit, fit
 from .maps import Maps
 from .prior import USUAL
 from .sequence import TURNED_RAD, best_path, filled
 
 Array = NDArray[np.float64]
+Way = tuple[Array, Array]
+"""A path (12, 4, 4) and what each of its frames scores (12,)."""
 
-MARGIN = 0.05
-"""Where two ways round score nearer than this share, in the frames in which they differ, neither is certain."""
+MARGIN = 0.1
+"""Where two ways round score nearer than this share, in the frames in which they differ, contours decide."""
+CONTOUR_MARGIN = 0.15
+"""Where their contours weigh nearer than this share too, neither is certain."""
 MOST_PIECES = 3
 
 
@@ -42,14 +50,25 @@ def surest(start: Start, rivals: list[list[Hypothesis]], progress: Progress) -> 
     if len(ways) == 1:
         return start, True
     fitted = [_fitted(replace(start, poses=way), progress) for way in ways]
-    best = int(np.argmax([scores.sum() for _, scores in fitted]))
-    own_poses, own = fitted[best]
-    settled = True
-    for poses, scores in fitted:
-        differ = np.asarray(se3.rotation_distance_rad(poses, own_poses)) > TURNED_RAD
-        if differ.any():
-            settled = settled and bool((own - scores)[differ].sum() > MARGIN * own[differ].sum())
-    return replace(start, poses=own_poses), settled
+    best = max(fitted, key=lambda way: way[1].sum())
+    doubted = [way for way in fitted if _differ(best, way).any() and not _clear(best, way, MARGIN)]
+    if not doubted:
+        return replace(start, poses=best[0]), True
+    outlined = [_outlined(replace(start, poses=poses), progress) for poses, _ in (best, *doubted)]
+    best = max(outlined, key=lambda way: way[1].sum())
+    others = [way for way in outlined if _differ(best, way).any()]
+    return replace(start, poses=best[0]), all(_clear(best, way, CONTOUR_MARGIN) for way in others)
+
+
+def _differ(one: Way, other: Way) -> NDArray[np.bool_]:
+    """Return the frames (12,) in which two paths are different ways round."""
+    return np.asarray(se3.rotation_distance_rad(one[0], other[0])) > TURNED_RAD
+
+
+def _clear(best: Way, other: Way, margin: float) -> bool:
+    """Whether one way scores better than another by that share, in the frames in which they differ."""
+    frames = _differ(best, other)
+    return bool((best[1] - other[1])[frames].sum() > margin * best[1][frames].sum())
 
 
 def _pieces(poses: Array, seen: NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -76,7 +95,13 @@ def _carried_on(poses: Array, piece: tuple[int, int], seen: NDArray[np.bool_], e
     return poses
 
 
-def _fitted(start: Start, progress: Progress) -> tuple[Array, Array]:
+def _outlined(start: Start, progress: Progress) -> Way:
+    """Return the path (12, 4, 4) fitted from a start on the finest pictures, and the weight of its contours (12,)."""
+    fitted = joint(start, progress)
+    return fitted.poses, fitted.weight.sum(axis=1)
+
+
+def _fitted(start: Start, progress: Progress) -> Way:
     """Return the path (12, 4, 4) fitted from a start, and its sums of log-likelihood ratios (12,), on pictures of the
     second width."""
     fitted = Fit(start.poses, np.zeros((2, 3)), np.zeros((12, 6, 6)), np.zeros((12, 2)))
