@@ -63,10 +63,10 @@ def test_plan(good: blame.Evidence) -> None:
     assert blame.find(replace(good, plan=wrong))[0] == "plan"
 
 
-def shifted(good: blame.Evidence, **changes: object) -> blame.Evidence:
+def shifted(good: blame.Evidence) -> blame.Evidence:
     """The tracked path, and so the plan, is beside the mark."""
     poses = missing(good.track.transform_tool_to_frame)
-    track = replace(good.track, transform_tool_to_frame=poses, **changes)
+    track = replace(good.track, transform_tool_to_frame=poses)
     return replace(good, track=track, plan=plan_through(poses))
 
 
@@ -85,13 +85,15 @@ def test_dream_without_truth(good: blame.Evidence) -> None:
 def test_track_without_truth_by_its_own_doubt(good: blame.Evidence, lost: bool) -> None:
     status = good.track.status.copy()
     status[5] = Status.LOST if lost else Status.OK
-    evidence = shifted(good, status=status, score=np.full(12, 0.9 if lost else 0.3))
+    track = replace(good.track, status=status, score=np.full(12, 0.9 if lost else 0.3))
+    evidence = shifted(replace(good, track=track))
     assert blame.find(replace(evidence, clip=replace(good.clip, truth=None)))[0] == "track"
 
 
 def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
     poses = missing(good.track.transform_tool_to_frame)
     to_table = good.clip.rig.transform_reference_to_table
+    assert to_table is not None
     truth = {"brush": np.linalg.inv(to_table) @ poses}
     assert blame.find(replace(shifted(good), clip=replace(good.clip, truth=truth)))[0] == "dream"
 

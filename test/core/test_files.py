@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from dreamitate_core import se3
+from dreamitate_core.arrays import write_arrays
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, read_plan, write_plan
 from dreamitate_core.registry import Registry
 from dreamitate_core.task import load_task, task_names
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks, write_tracks
+
+
+def test_arrays_may_have_the_names_of_numpy_s_arguments(tmp_path: Path) -> None:
+    """A tool may be called so, and its poses go by its name."""
+    arrays = {name: np.arange(3.0) + len(name) for name in ("file", "allow_pickle", "brush")}
+    write_arrays(tmp_path / "no_suffix", arrays)
+    with np.load(tmp_path / "no_suffix", allow_pickle=False) as data:
+        assert {name: data[name].tolist() for name in data.files} == {name: a.tolist() for name, a in arrays.items()}
 
 
 def make_track() -> ToolTrajectory:
@@ -38,7 +47,7 @@ def test_a_track_moves_with_its_frame() -> None:
 
 def test_a_track_without_scores_is_refused(tmp_path: Path) -> None:
     poses = {"brush/transform_tool_to_reference": np.tile(np.eye(4), (12, 1, 1))}
-    np.savez(tmp_path / "track.npz", **poses)  # type: ignore[arg-type]
+    write_arrays(tmp_path / "track.npz", poses)
     with pytest.raises(DreamitateError, match="brush/time_s"):
         read_tracks(tmp_path / "track.npz")
 

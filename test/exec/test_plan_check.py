@@ -79,11 +79,11 @@ def test_a_plan_at_another_height(made: Plan, height_m: float, said: str) -> Non
     """The same plan, right in itself, where the table is higher or lower than it was planned for."""
     task = load_task("sweeping")
     task.settings["robots"]["ur5"]["transform_base_to_table"][2][3] = height_m
-    poses = {"transform_tool_to_table": made.transform_tool_to_table.copy()}
-    poses["waypoint_transform_tool_to_table"] = made.waypoint_transform_tool_to_table.copy()
-    for table in poses.values():
-        table[:, 2, 3] += height_m
+    path, waypoints = made.transform_tool_to_table.copy(), made.waypoint_transform_tool_to_table.copy()
+    path[:, 2, 3] += height_m
+    waypoints[:, 2, 3] += height_m
+    moved = replace(made, transform_tool_to_table=path, waypoint_transform_tool_to_table=waypoints)
     if height_m < 0:
         task.settings["planning"] |= {"tip_height_lower_m": -1.0, "on_limit": "refuse"}
     with pytest.raises(DreamitateError, match=said):
-        PlanCheck(task, ROBOTS["ur5"], TOOL).check(replace(made, **poses))
+        PlanCheck(task, ROBOTS["ur5"], TOOL).check(moved)

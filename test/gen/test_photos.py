@@ -35,8 +35,10 @@ def photos() -> tuple[Image, Image]:
 
 
 def test_another_size_of_the_cameras_shape_is_resized(photos: tuple[Image, Image]) -> None:
-    half = [np.asarray(cv2.resize(photo, (640, 360), interpolation=cv2.INTER_AREA), np.uint8) for photo in photos]
-    one, two, rig = fitted_photos(*half, RIG, 192, 112)
+    def half(photo: Image) -> Image:
+        return np.asarray(cv2.resize(photo, (640, 360), interpolation=cv2.INTER_AREA), np.uint8)
+
+    one, two, rig = fitted_photos(half(photos[0]), half(photos[1]), RIG, 192, 112)
     assert (rig.camera_1.width, rig.camera_1.height) == (192, 112)
     for small, photo in zip((one, two), photos, strict=True):
         assert np.abs(small.astype(float) - crop_and_resize(photo, 192, 112)).mean() < 1.0

@@ -45,7 +45,7 @@ def sweep(z: float = 0.003) -> ToolTrajectory:
     y = np.linspace(-0.1, 0.1, 12)
     poses = se3.make_transform(np.tile(np.eye(3), (12, 1, 1)), np.stack([0 * y, y, 0 * y + z], axis=1))
     covariance = np.tile(np.diag([1e-6] * 3 + [1e-5] * 3), (12, 1, 1))
-    time_s, ok = 0.25 * np.arange(1, 13), np.full(12, int(Status.OK))
+    time_s, ok = 0.25 * np.arange(1, 13, dtype=np.float64), np.full(12, int(Status.OK))
     return ToolTrajectory("brush", "table", time_s, poses, covariance, np.ones(12), ok)
 
 

@@ -39,6 +39,7 @@ def made_up_poses() -> np.ndarray:
 def made_up_clip() -> Clip:
     rig = load_rig("paper").cropped_and_resized(WIDTH, HEIGHT)
     tool = load_tool("brush")
+    assert rig.transform_reference_to_table is not None
     transform_table_to_reference = se3.inverse(rig.transform_reference_to_table)
     photos, views = [], []
     for camera in rig.cameras:

@@ -10,7 +10,7 @@ import pytest
 
 from dreamitate_core import se3
 from dreamitate_core.paths import config_dir
-from dreamitate_core.tool import Tool, load_tool
+from dreamitate_core.tool import Tool, colours_of, load_tool
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,12 @@ def test_closed_and_of_the_stated_size(brush: Tool) -> None:
 def test_the_script_makes_the_file(brush: Tool, tmp_path: Path) -> None:
     script = copy(config_dir() / "tools" / "brush" / "make_brush.py", tmp_path)
     subprocess.run([sys.executable, script], check=True)
+    assert brush.mesh_path is not None
     assert (tmp_path / "brush.obj").read_text() == brush.mesh_path.read_text()
 
 
 def test_mirror_symmetric_with_its_colours(brush: Tool) -> None:
-    colours = brush.mesh.visual.vertex_colors
+    colours = colours_of(brush.mesh).vertex_colors
     table = {tuple(np.round(v, 5) + 0.0): tuple(c) for v, c in zip(brush.mesh.vertices, colours, strict=True)}
     for vertex, colour in table.items():
         mirrored = tuple(np.round((-vertex[0], *vertex[1:]), 5) + 0.0)
@@ -41,7 +42,7 @@ def test_mirror_symmetric_with_its_colours(brush: Tool) -> None:
 
 def test_front_is_concave_and_differs_from_the_back(brush: Tool) -> None:
     head = brush.mesh.vertices[:, 2] < 0.0325
-    colours = brush.mesh.visual.vertex_colors[:, :3]
+    colours = colours_of(brush.mesh).vertex_colors[:, :3]
     front = head & (colours[:, 0] > 200)
     vertices = brush.mesh.vertices[front]
     middle, tips = np.abs(vertices[:, 0]) < 0.005, np.abs(vertices[:, 0]) > 0.074

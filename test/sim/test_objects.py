@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dreamitate_core.errors import DreamitateError
-from dreamitate_core.tool import load_tool
+from dreamitate_core.tool import colours_of, load_tool
 from dreamitate_sim.objects import ObjectKind, load_objects
 
 COUNTS = {
@@ -45,7 +45,7 @@ def test_sizes(kinds: dict[tuple[str, str], list[ObjectKind]]) -> None:
 
 
 def test_no_object_has_a_colour_of_the_brush(kinds: dict[tuple[str, str], list[ObjectKind]]) -> None:
-    colours = np.unique(load_tool("brush").mesh.visual.vertex_colors[:, :3], axis=0) / 255.0
+    colours = np.unique(colours_of(load_tool("brush").mesh).vertex_colors[:, :3], axis=0) / 255.0
     brush = [hue for hue, saturation, value in (colorsys.rgb_to_hsv(*c) for c in colours) if saturation * value > 0.4]
     assert len(brush) == 3
     for found in kinds.values():

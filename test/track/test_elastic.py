@@ -14,13 +14,14 @@ def warped(photo: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.
     off = cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
     picture = cv2.remap(photo, x + off[..., 0], y + off[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)
-    return picture, off
+    return np.asarray(picture, np.uint8), off
 
 
 def test_what_stands_still_goes_back_to_where_the_photo_shows_it() -> None:
     rng = np.random.default_rng(0)
     rough = rng.integers(0, 255, (HEIGHT // 4, WIDTH // 4, 3), dtype=np.uint8)
-    photo = cv2.GaussianBlur(cv2.resize(rough, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), (0, 0), 1.0)
+    smooth = cv2.GaussianBlur(cv2.resize(rough, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), (0, 0), 1.0)
+    photo = np.asarray(smooth, np.uint8)
     picture, _ = warped(photo, rng)
     noisy = np.clip(picture + rng.normal(0, 4, picture.shape), 0, 255).astype(np.uint8)
     straight = without_warps(noisy[None, None], photo[None])[0, 0]
@@ -37,7 +38,8 @@ def test_a_plain_table_says_nothing() -> None:
 
 def test_what_moved_does_not_pull() -> None:
     rng = np.random.default_rng(1)
-    photo = cv2.resize(rng.integers(0, 255, (40, 64, 3), dtype=np.uint8), (WIDTH, HEIGHT))
+    rough = rng.integers(0, 255, (40, 64, 3), dtype=np.uint8)
+    photo = np.asarray(cv2.resize(rough, (WIDTH, HEIGHT)), np.uint8)
     picture = photo.copy()
     picture[60:160, 100:260] = (250, 20, 20)
     straight = without_warps(picture[None, None], photo[None])[0, 0]

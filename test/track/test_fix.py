@@ -14,6 +14,7 @@ import pytest
 
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
+from dreamitate_core.tool import colours_of
 from dreamitate_core.trajectory import read_tracks
 from dreamitate_track.fix import Session
 from dreamitate_track.fix_server import LARGEST_BODY, FixServer
@@ -29,7 +30,8 @@ MARK = {"X-Dreamitate": "1"}
 def wrong_clip(small_clip: Clip) -> Clip:
     """A clip whose mesh has other colours than the dream, so that the tool is only found with a person's help."""
     mesh = small_clip.tools[0].mesh.copy()
-    mesh.visual.vertex_colors = mesh.visual.vertex_colors[:, [1, 2, 0, 3]]
+    colours = colours_of(mesh)
+    colours.vertex_colors = colours.vertex_colors[:, [1, 2, 0, 3]]
     return replace(small_clip, tools=[replace(small_clip.tools[0], mesh=mesh)])
 
 
@@ -175,6 +177,7 @@ def test_a_turned_over_pose_is_kept_and_forgotten(small_clip: Clip, tmp_path: Pa
     assert small_clip.truth is not None
     session = Session(small_clip, "region", {}, tmp_path / "a.npz", tmp_path / "b.json")
     session.start()
+    assert session._worker is not None
     session._worker.join()
     session.turn_over("block", 4, 2)
     assert session.state()["hints"]["block"]["poses"] == [4]

@@ -17,6 +17,7 @@ from std_msgs.msg import String
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.tool import colours_of
 from dreamitate_core.trajectory import Status
 from dreamitate_core.video import STEPS
 from dreamitate_ros.stage_node import StageError
@@ -128,7 +129,8 @@ def test_boxes_teach_the_colours_of_a_tool_that_the_dream_drew_otherwise(small_c
     assert small_clip.truth is not None
     truth, tool = small_clip.truth["block"], small_clip.tools[0]
     mesh = tool.mesh.copy()
-    mesh.visual.vertex_colors = mesh.visual.vertex_colors[:, [1, 2, 0, 3]]
+    colours = colours_of(mesh)
+    colours.vertex_colors = colours.vertex_colors[:, [1, 2, 0, 3]]
     clip = replace(small_clip, tools=[replace(tool, mesh=mesh)])
     boxes = {}
     for view, camera in enumerate(clip.rig.cameras):

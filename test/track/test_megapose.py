@@ -168,7 +168,9 @@ def test_a_box_looks_alike_after_half_turns_and_a_lopsided_tool_does_not() -> No
     )
     foot.apply_translation((0.1, 0.05, 0))
     knob.apply_translation((-0.03, 0, 0.05))
-    assert len(half_turns(trimesh.util.concatenate([leg, foot, knob]))) == 1
+    lopsided = trimesh.util.concatenate([leg, foot, knob])
+    assert isinstance(lopsided, trimesh.Trimesh)
+    assert len(half_turns(lopsided)) == 1
 
 
 @settings(max_examples=25, deadline=None)

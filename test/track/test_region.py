@@ -9,6 +9,7 @@ import trimesh
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.tool import colours_of
 from dreamitate_core.trajectory import Status
 from dreamitate_core.video import StereoVideo
 from dreamitate_track.synthetic import Conditions, make_clip
@@ -120,7 +121,7 @@ def test_broken_cameras_meshes_and_names_are_errors(clip: Clip) -> None:
 
 def test_a_tool_of_skin_colour_is_an_error(clip: Clip) -> None:
     mesh = clip.tools[0].mesh.copy()
-    mesh.visual.vertex_colors = np.tile([210, 150, 115, 255], (len(mesh.vertices), 1))
+    colours_of(mesh).vertex_colors = np.tile([210, 150, 115, 255], (len(mesh.vertices), 1))
     with pytest.raises(DreamitateError, match="skin"):
         track(replace(clip, tools=[replace(clip.tools[0], mesh=mesh)]))
 

@@ -44,6 +44,7 @@ def arm_launch(robot: Robot, tool: Tool, hardware: str, robot_ip: str) -> tuple[
     """Return package, launch file and arguments of the arm's driver. Raises DreamitateError without an address."""
     if hardware == "real" and not robot_ip:
         raise DreamitateError(f"hardware:=real needs the address of the {robot.name}: robot_ip:=192.168.1.10, say.")
+    assert tool.mesh_path is not None
     driver = _driver(robot)
     words = {
         "robot_ip": robot_ip,

@@ -43,7 +43,7 @@ def _draw_table(axes: Axes, seen: Preview) -> None:
         for axis, colour in enumerate(AXIS_COLOURS):
             ends = np.stack([place, place + AXIS_M * turned[:, axis]])
             axes.plot(*(100 * ends[:, :2]).T, color=colour, linewidth=1.2)
-    fine = np.isfinite(seen.tracked_tip).all(axis=1)
+    fine = np.all(np.isfinite(seen.tracked_tip), axis=1)
     reached = fine & np.isfinite(seen.reach)
     dots = 100 * seen.tracked_tip
     colours = colormaps["RdYlGn"](seen.quality)
@@ -56,7 +56,8 @@ def _draw_table(axes: Axes, seen: Preview) -> None:
         edgecolors=[e for e, ok in zip(edges, fine, strict=True) if ok],
     )
     for number in np.flatnonzero(fine):
-        axes.annotate(str(number), dots[number, :2], fontsize=7, xytext=(4, 4), textcoords="offset points", color=GREY)
+        x, y = dots[number, :2]
+        axes.annotate(str(number), (x, y), fontsize=7, xytext=(4, 4), textcoords="offset points", color=GREY)
     if 0 <= seen.refused < len(dots) and fine[seen.refused]:
         axes.scatter(
             dots[seen.refused, 0],

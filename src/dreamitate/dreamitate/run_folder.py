@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamitate_core.arrays import write_arrays
 from dreamitate_core.clip import Clip, write_clip, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, write_plan
@@ -122,8 +123,7 @@ class RunFolder:
         arrays = {"time_s": np.asarray(time_s, float), "position": np.asarray(position, float)}
         if transform_tool_to_table is not None:
             arrays["transform_tool_to_table"] = np.asarray(transform_tool_to_table, float)
-        with (self.path / "motion.npz").open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        write_arrays(self.path / "motion.npz", arrays)
 
     def add_execution(self, views: Sequence[tuple[Images, Images]], fps: float) -> None:
         """Keep what both cameras saw while the arm moved, side by side. No pictures, no file."""

@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 
 from dreamitate_core.clip import Clip
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, colours_of
 
 from .damage_ways import Rng, damage
 
@@ -81,7 +81,7 @@ def mesh_not_manifold(rng: Rng, clip: Clip, other: Clip) -> Clip:
     def tangle(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
         extra = rng.integers(0, len(mesh.vertices), (30, 3))
         faces = np.concatenate([mesh.faces, mesh.faces[:20], mesh.faces[:20, ::-1], extra, extra[:, [0, 0, 1]]])
-        colours = mesh.visual.vertex_colors  # type: ignore[union-attr]
+        colours = colours_of(mesh).vertex_colors
         return trimesh.Trimesh(mesh.vertices, faces, vertex_colors=colours, process=False)
 
     return _mesh(clip, tangle)
@@ -91,7 +91,7 @@ def mesh_not_manifold(rng: Rng, clip: Clip, other: Clip) -> Clip:
 def mesh_with_stray_vertices(rng: Rng, clip: Clip, other: Clip) -> Clip:
     def stray(mesh: trimesh.Trimesh) -> trimesh.Trimesh:
         vertices = np.concatenate([mesh.vertices, rng.normal(0, 1e3, (5, 3))])
-        colours = np.concatenate([mesh.visual.vertex_colors, np.zeros((5, 4), np.uint8)])  # type: ignore[union-attr]
+        colours = np.concatenate([colours_of(mesh).vertex_colors, np.zeros((5, 4), np.uint8)])
         return trimesh.Trimesh(vertices, mesh.faces, vertex_colors=colours, process=False)
 
     return _mesh(clip, stray)
@@ -109,7 +109,7 @@ def mesh_colourless(rng: Rng, clip: Clip, other: Clip) -> Clip:
 
 def _painted(colour: Any) -> Callable[[trimesh.Trimesh], None]:
     def paint(mesh: trimesh.Trimesh) -> None:
-        mesh.visual.vertex_colors = np.tile([*colour, 255], (len(mesh.vertices), 1))  # type: ignore[union-attr]
+        colours_of(mesh).vertex_colors = np.tile([*colour, 255], (len(mesh.vertices), 1))
 
     return paint
 

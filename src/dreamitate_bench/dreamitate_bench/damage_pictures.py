@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
+from dreamitate_core.tool import colours_of
 from dreamitate_core.video import STEPS, StereoVideo
 
 from .damage_ways import Rng, damage
@@ -172,7 +173,7 @@ def bars(rng: Rng, clip: Clip, other: Clip) -> Clip:
 @damage
 def decoy(rng: Rng, clip: Clip, other: Clip) -> Clip:
     """A ball or a stick of one of the tool's own colours crosses the table; both cameras see it where it is."""
-    colours = np.asarray(clip.tools[0].mesh.visual.face_colors, int)[:, :3]
+    colours = np.asarray(colours_of(clip.tools[0].mesh).face_colors, int)[:, :3]
     colour = colours[rng.integers(len(colours))]
     start, end = (np.array([*rng.uniform((-0.2, -0.12), (0.2, 0.12)), 0.02]) for _ in range(2))
     stick = rng.uniform(-0.08, 0.08, 3) * rng.integers(0, 2)

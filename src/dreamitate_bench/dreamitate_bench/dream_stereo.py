@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from dreamitate_core import se3
 from dreamitate_core.camera import Camera, StereoRig
 from dreamitate_core.clip import Clip
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, colours_of
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -78,7 +78,7 @@ def drawn(background: Image, tool: Tool, pose: Array, camera: Camera) -> tuple[I
     if part is not None:
         centres = triangles.mean(axis=1)
         tracked = np.all((centres >= part["box_min"]) & (centres <= part["box_max"]), axis=1)
-    colours = tool.mesh.visual.face_colors
+    colours = colours_of(tool.mesh).face_colors
     for face in np.argsort(-depth.reshape(-1, 3).mean(axis=1)):
         colour = tuple(int(value) for value in colours[face, :3])
         cv2.fillConvexPoly(canvas, corners[face], colour, shift=4)

@@ -147,5 +147,5 @@ def _places(poses: Array, tip: Array, free_axis: Array | None) -> Array:
     return np.concatenate([tips, TURN_WEIGHT_M * axes], axis=1)
 
 
-def _count(*broken: Array) -> int:
+def _count(*broken: NDArray[np.bool_]) -> int:
     return int(np.logical_or.reduce(broken).any(axis=1).sum())

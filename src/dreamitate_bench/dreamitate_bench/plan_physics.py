@@ -65,7 +65,7 @@ class Physics:
         mujoco.mj_forward(model, data)
         steps = int((plans[0].time_s[-1] + SETTLING_S) / TIMESTEP_S)
         seen = [np.empty((steps, arm.robot.dof)) for arm in self._arms]
-        contacts, time = 0, TIMESTEP_S * np.arange(1, steps + 1)
+        contacts, time = 0, TIMESTEP_S * np.arange(1, steps + 1, dtype=np.float64)
         for step in range(steps):
             mujoco.mj_step1(model, data)
             contacts += data.ncon > 0

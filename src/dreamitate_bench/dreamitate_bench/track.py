@@ -82,8 +82,9 @@ def run(options: argparse.Namespace) -> int:
     if options.real is not None:
         from .track_real import measure_real, real_table
 
-        report["real"] = measure_real(options.real)
-        print(real_table(report["real"]))
+        real = measure_real(options.real)
+        report["real"] = real
+        print(real_table(real))
     write_json(options.out / "report.json", report)
     plot(rows, options.out / "calibration.png")
     print(f"report: {options.out / 'report.json'}")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import se3
+from .arrays import write_arrays
 from .camera import StereoRig, read_rig, write_rig
 from .errors import DreamitateError
 from .numbers import read_number
@@ -108,7 +109,7 @@ def write_clip(folder: Path, clip: Clip, lossless: bool = True) -> None:
     (partial / "tools.json").write_text(json.dumps(tools, indent=1) + "\n")
     (partial / "clip.json").write_text(json.dumps({**clip.info, "fps": clip.video.fps}, indent=1) + "\n")
     if clip.truth is not None:
-        np.savez(partial / "truth.npz", **clip.truth)  # type: ignore[arg-type]
+        write_arrays(partial / "truth.npz", clip.truth)
     if folder.exists():
         shutil.rmtree(folder)
     partial.rename(folder)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import write_arrays
 from .errors import DreamitateError
 
 Array = NDArray[np.float64]
@@ -49,9 +50,9 @@ _ARRAYS = (
 
 def write_plan(path: Path, plan: Plan) -> None:
     """Write `plan.npz`."""
-    arrays = {name: getattr(plan, name) for name in _ARRAYS}
-    with Path(path).open("wb") as file:
-        np.savez(file, joint_names=np.array(plan.joint_names), notes=np.array(plan.notes, dtype=np.str_), **arrays)
+    arrays: dict[str, NDArray[np.generic]] = {name: getattr(plan, name) for name in _ARRAYS}
+    texts = {"joint_names": np.array(plan.joint_names), "notes": np.array(plan.notes, dtype=np.str_)}
+    write_arrays(path, {**texts, **arrays})
 
 
 def read_plan(path: Path) -> Plan:

@@ -26,11 +26,14 @@ LARGEST_M = 2.0
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool. mesh: in metres in the tool frame; transform_tool_to_flange: where the arm holds it; tip: (3,) metres."""
+    """A tool. mesh: in metres in the tool frame; transform_tool_to_flange: where the arm holds it; tip: (3,) metres.
+
+    mesh_path: None where the mesh was made, not read.
+    """
 
     name: str
     mesh: trimesh.Trimesh
-    mesh_path: Path
+    mesh_path: Path | None
     transform_tool_to_flange: Array
     tip: Array
     settings: dict[str, Any]
@@ -61,6 +64,12 @@ def read_mesh(path: Path, units: str) -> trimesh.Trimesh:
     if isinstance(mesh.visual, trimesh.visual.TextureVisuals):
         mesh.visual = mesh.visual.to_color()
     return mesh
+
+
+def colours_of(mesh: trimesh.Trimesh) -> trimesh.visual.ColorVisuals:
+    """Return the colours of a tool's mesh, which has no texture: `read_mesh` has made colours of it."""
+    assert isinstance(mesh.visual, trimesh.visual.ColorVisuals)
+    return mesh.visual
 
 
 def load_tool(name: str) -> Tool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import write_arrays
 from .errors import DreamitateError
 
 Array = NDArray[np.float64]
@@ -67,8 +68,7 @@ def write_tracks(path: Path, tracks: dict[str, ToolTrajectory]) -> None:
         arrays[f"{name}/transform_tool_to_{track.frame}"] = track.transform_tool_to_frame
         arrays.update({f"{name}/{key}": getattr(track, key) for key in _ARRAYS})
         arrays[f"{name}/views_apart_px"] = np.array(track.views_apart_px)
-    with Path(path).open("wb") as file:  # a path without .npz keeps its name this way
-        np.savez(file, **arrays)  # type: ignore[arg-type]
+    write_arrays(path, arrays)
 
 
 def read_tracks(path: Path) -> dict[str, ToolTrajectory]:

@@ -123,7 +123,7 @@ def _start_cameras(
         points = [entry.points.astype(np.float32) for entry in own]
         pixels = [entry.pixels.astype(np.float32) for entry in own]
         _, K, distortion, _, _ = cv2.calibrateCamera(points, pixels, found.sizes[view], None, None)
-        cameras.append(Camera(*found.sizes[view], np.asarray(K, float), np.ravel(distortion)[:5]))
+        cameras.append(Camera(*found.sizes[view], np.asarray(K, float), np.ravel(distortion).astype(float)[:5]))
     return cameras[0], cameras[1]
 
 

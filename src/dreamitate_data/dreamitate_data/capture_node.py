@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from dreamitate_core.errors import DreamitateError
@@ -66,7 +67,9 @@ class CaptureNode(StageNode):
             while len(self._chooser.kept) < count and not self.stopping.is_set():
                 pair = self._next(last_ns)
                 last_ns = pair.stamp_ns
-                pictures = [cv2.cvtColor(read_image(image), cv2.COLOR_RGB2GRAY) for image in pair.images]
+                pictures = [
+                    np.asarray(cv2.cvtColor(read_image(image), cv2.COLOR_RGB2GRAY), np.uint8) for image in pair.images
+                ]
                 joints = self._joints
                 why = self._chooser.look(*pictures)
                 if not why:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dreamitate_core.arrays import write_arrays
 from dreamitate_core.clip import read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.parallel import in_processes, on_ray
@@ -159,8 +160,7 @@ def _write_labels(folder: Path, tracks: dict[str, ToolTrajectory], accepted: boo
     partial.replace(folder / "clip.json")
     if info.get("labels") == "tracked":
         partial = folder / ".truth.npz.partial"
-        with partial.open("wb") as file:
-            np.savez(file, **{name: found.transform_tool_to_frame for name, found in tracks.items()})
+        write_arrays(partial, {name: found.transform_tool_to_frame for name, found in tracks.items()})
         partial.replace(folder / "truth.npz")
 
 

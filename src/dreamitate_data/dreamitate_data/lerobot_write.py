@@ -84,7 +84,7 @@ class _Writer:
         if text not in self._tasks:
             self._tasks.append(text)
         frames, first = np.arange(layout.FRAMES), number * layout.FRAMES
-        columns = {
+        columns: dict[str, NDArray[np.generic]] = {
             "action": layout.actions(clip),
             "timestamp": (frames / clip.video.fps).astype(np.float32),
             "frame_index": frames,

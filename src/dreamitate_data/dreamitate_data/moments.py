@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core.errors import DreamitateError
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, colours_of
 from dreamitate_core.video import STEPS
 from dreamitate_track.palette import SKIN_TONES, UNIFORM, shaded
 
@@ -57,7 +57,8 @@ def check_seen(small: NDArray[np.uint8], tools: list[Tool]) -> None:
 
     Raises DreamitateError that says what is missing where.
     """
-    colours = np.concatenate([np.unique(tool.mesh.visual.vertex_colors[:, :3], axis=0) for tool in tools]).astype(float)
+    each = [colours_of(tool.mesh).vertex_colors[:, :3] for tool in tools]
+    colours = np.concatenate([np.unique(own, axis=0) for own in each]).astype(float)
     saturated = colours[np.ptp(colours, axis=1) >= SATURATED]
     tool, skin = shaded(saturated if len(saturated) else colours, 1.0), shaded(SKIN_TONES, 0.6)
     for view in (0, 1):

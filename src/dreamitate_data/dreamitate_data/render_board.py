@@ -71,7 +71,8 @@ def render(board: Board, rig: StereoRig, view: int, pose: Array, look: Look, rng
     image = np.full((camera.height, camera.width), _BACKGROUND, np.float32)
     left, top = place
     image[top : top + size[1], left : left + size[0]] = patch
-    image = cv2.GaussianBlur(image, (0, 0), look.blur_px) if look.blur_px > 0 else image
+    if look.blur_px > 0:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), look.blur_px), np.float32)
     light = 1.0 + 0.15 * np.linspace(-1, 1, camera.width, dtype=np.float32)[None]
     return np.clip(image * light + rng.normal(0.0, look.noise, image.shape), 0, 255).round().astype(np.uint8)
 

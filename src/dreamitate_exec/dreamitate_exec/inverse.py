@@ -1,5 +1,6 @@
 """Closed-form inverse kinematics by the name in `robot.yaml`, checked against the arm's own forward kinematics."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -32,7 +33,7 @@ class Inverse(Protocol):
         """Return the distances (N,) to be spanned, metres, and the longest that can be."""
 
 
-INVERSES: Registry[type[Inverse]] = Registry("kinematics")
+INVERSES: Registry[Callable[[Chain], Inverse]] = Registry("kinematics")
 INVERSES.register("ur")(UrInverse)
 INVERSES.register("spherical_shoulder")(ShoulderInverse)
 

@@ -208,7 +208,7 @@ def train(
     run = Run(task, PackedClips(data), out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
-    info = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
+    info: dict[str, str | int] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
     saved, losses, last = time.monotonic(), [], time.monotonic()
     while run.done < 1:
         losses.append(run.train_step())

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dreamitate_core.errors import DreamitateError
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, colours_of
 
 from .gl import mujoco
 from .world import ACTOR_GROUP, TOOL_BITS
@@ -48,7 +48,7 @@ def _add_contact_piece(body: mujoco.MjsBody, piece: dict, tool_name: str) -> muj
 
 def _pieces(tool: Tool) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The mesh's faces by colour (of their first corner): RGB (3,), vertices (N, 3) metres, faces (M, 3)."""
-    colours = tool.mesh.visual.vertex_colors[:, :3]
+    colours = colours_of(tool.mesh).vertex_colors[:, :3]
     face_colours = colours[tool.mesh.faces[:, 0]]
     pieces = []
     for colour in np.unique(face_colours, axis=0):

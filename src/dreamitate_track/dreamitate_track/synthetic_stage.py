@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, colours_of
 
 from .synthetic_tools import rgb
 
@@ -158,7 +158,7 @@ class Stage:
 
 def _add_tool(spec: Any, index: int, tool: Tool, mujoco: Any) -> None:
     body = spec.worldbody.add_body(name=f"tool_{index}", mocap=True)
-    colours, colour_index = np.unique(tool.mesh.visual.face_colors[:, :3], axis=0, return_inverse=True)
+    colours, colour_index = np.unique(colours_of(tool.mesh).face_colors[:, :3], axis=0, return_inverse=True)
     for n, colour in enumerate(colours):
         triangles = tool.mesh.triangles[colour_index.reshape(-1) == n]
         # A speck of 0.1 mm keeps flat parts from being refused: MuJoCo wants a hull with a volume.

@@ -83,7 +83,7 @@ def plate_tools(rng: np.random.Generator) -> list[Tool]:
 def part_of(tool: Tool, part: str) -> Tool:
     """Return the tool with only its "head" or "handle" as mesh, and as "middle" that part's."""
     first, last = tool.settings["parts"][part]
-    mesh = tool.mesh.submesh([np.arange(first, last)], append=True)
+    mesh = cast(trimesh.Trimesh, tool.mesh.submesh([np.arange(first, last)], append=True))
     middle = mesh.bounds.mean(axis=0).tolist()
     return Tool(
         tool.name, mesh, tool.mesh_path, tool.transform_tool_to_flange, tool.tip, {**tool.settings, "middle": middle}

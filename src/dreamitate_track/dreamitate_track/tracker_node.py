@@ -66,6 +66,7 @@ class TrackerNode(StageNode):
             if np.isin(path.status, _UNSEEN).all():
                 raise StageError(TrackTool.Result.TOOL_NOT_FOUND, f"No frame of the video shows the tool {name!r}.")
         transform = clip.rig.transform_reference_to_table
+        assert transform is not None
         stamp = stamp_ns(goal.request.video.header)
         messages = [
             fill_track(ToolTrajectory(), path.in_frame("table", transform), stamp, Pose) for path in tracks.values()

@@ -15,9 +15,9 @@ slow = sys.argv[1].split(",")
 real_nodes = graph.rollout_nodes
 
 
-def nodes(values: Mapping[str, str], folder: Path | None = None) -> list[graph.NodeStart]:
+def nodes(given: Mapping[str, str], folder: Path | None = None) -> list[graph.NodeStart]:
     """Return the rollout's nodes with the stand-ins among them."""
-    return [_stand_in(node) for node in real_nodes(values, folder)]
+    return [_stand_in(node) for node in real_nodes(given, folder)]
 
 
 def _stand_in(node: graph.NodeStart) -> graph.NodeStart:

@@ -17,13 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export all of it, or nothing."""
+    from dreamitate_data.lerobot_read import import_lerobot
+    from dreamitate_data.lerobot_write import export_lerobot
+
     from ..terminal import ProgressShow
 
-    if options.format == "lerobot":
-        from dreamitate_data.lerobot_write import export_lerobot as export
-    else:
-        from dreamitate_data.lerobot_read import import_lerobot as export
-
+    export = export_lerobot if options.format == "lerobot" else import_lerobot
     with ProgressShow() as progress:
         count = export(options.data, options.out, progress)
     print(f"{options.out}: {count} episodes")

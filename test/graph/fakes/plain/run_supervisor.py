@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dreamitate import supervise
 from dreamitate.graph import NodeStart
+from dreamitate_ros.interface import Value
 
 supervise.KILL_AFTER_S, supervise.ARM_STOPS_WITHIN_S = 3.0, 1.0
 
@@ -13,7 +14,7 @@ folder = Path(sys.argv[1])
 nodes = []
 for text in sys.argv[2:]:
     name, behaviour = text.split("=")
-    settings = {"name": name, "behaviour": behaviour, "diary": str(folder / "diary")}
+    settings: dict[str, Value] = {"name": name, "behaviour": behaviour, "diary": str(folder / "diary")}
     nodes.append(NodeStart(name, "plain", "fake_node", settings))
 supervisor = supervise.Supervisor(
     nodes, dict(os.environ), folder / "log", nodes[0].name, lambda text: print(text, flush=True)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from dreamitate_core.clip import Clip, read_clip
-from dreamitate_core.progress import Progress
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.task import Task
 from dreamitate_gen import generator_node
+from dreamitate_gen.registry import Generator
 
 LINGER_S, STEP_S = 60.0, 0.1
 LINGERS_IN_DREAM, LINGERS_IN_TRACK = 1, 2
@@ -19,7 +21,7 @@ class SlowReplay:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def dream(self, _1: Any, _2: Any, _rig: Any, seed: int, progress: Progress) -> Clip:
+    def dream(self, photo_1: Any, photo_2: Any, rig: Any, seed: int, progress: Progress = quiet) -> Clip:
         """Return the clip, after a long while where the seed says so."""
         if seed % 10 == LINGERS_IN_DREAM:
             linger(progress)
@@ -36,6 +38,12 @@ def linger(progress: Progress) -> None:
         time.sleep(STEP_S)
 
 
+def load_slow(name: str, task: Task, model: Path | None = None, replay: Path | None = None) -> Generator:
+    """Stand in for the registry."""
+    assert replay is not None
+    return SlowReplay(replay)
+
+
 if __name__ == "__main__":
-    generator_node.load_generator = lambda name, task, model, replay: SlowReplay(replay)
+    generator_node.load_generator = load_slow
     generator_node.main()
