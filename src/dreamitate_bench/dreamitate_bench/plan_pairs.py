@@ -1,4 +1,4 @@
-"""Random paths of two fingers that turn an object between them, and ones of which one finger's must be refused."""
+"""Random paths of two tools that turn an object between them, and ones of which one tool's must be refused."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,29 +7,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.task import Task
 from dreamitate_core.trajectory import Status
-from dreamitate_exec.arms import ArmSetup
 
 from .plan_paths import POSES, Asked, ask
 
 Array = NDArray[np.float64]
 
-MIDDLE_M = 0.08
+MIDDLE_M = np.array([0.08, 0.06])
 """The object's middle lies within so much of the table's, in x and y."""
-RADIUS_M = (0.035, 0.075)
-"""Of the circle on which the fingers' axes touch the object."""
-TURN_RAD = (np.radians(25.0), np.radians(80.0))
+RADIUS_M = (0.020, 0.060)
+"""Of the circle on which the tools' pads touch the object."""
+TURN_RAD = (np.radians(25.0), np.radians(45.0))
 """Counter-clockwise."""
-HEIGHT_M = (0.01, 0.03)
-LEAN_RAD = 0.25
-"""The fingers lean away from each other, as two hands do."""
+WIDEST_RAD = np.radians(55.0)
+"""How far the line between the tools is turned at most, from the table's x axis: the task's own scenes ask no more."""
+HEIGHT_M = (0.012, 0.03)
+LEAN_RAD = 0.08
+"""The tools lean away from each other, as two hands do."""
 APPROACH = 4
-"""So many poses before the fingers touch the object, on the way to it."""
+"""So many poses before the tools touch the object, on the way to it."""
 
 
 def feasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup], noise: float = 1.0) -> list[Asked]:
-    """Return the left and the right finger's path: to an object from both sides, and around its middle."""
+    """Return the left and the right tool's path: to an object from both sides, and around its middle."""
     random = np.random.default_rng([seed, 3])
     left, right = _truth(random)
     return [_ask(truth, random, task, arm, noise) for truth, arm in zip((left, right), arms, strict=True)]
@@ -93,23 +95,22 @@ def _refused(both: list[Asked], bad: int, reason: str, first: int, last: int) ->
 
 
 def _truth(random: np.random.Generator) -> tuple[Array, Array]:
-    """Return the poses (POSES, 4, 4) of both fingers."""
-    middle = random.uniform(-MIDDLE_M, MIDDLE_M, 2)
+    """Return the poses (POSES, 4, 4) of both tools."""
+    middle = random.uniform(-MIDDLE_M, MIDDLE_M)
     radius, turn = random.uniform(*RADIUS_M), random.uniform(*TURN_RAD)
-    first = random.uniform(-0.6, 0.6) - 0.5 * turn
+    first = random.uniform(-WIDEST_RAD, WIDEST_RAD - turn)
     angle = first + turn * np.concatenate([np.zeros(APPROACH), np.linspace(0.0, 1.0, POSES - APPROACH)])
     far = radius + 0.05 * np.concatenate([np.linspace(1.0, 0.0, APPROACH), np.zeros(POSES - APPROACH)])
     height = random.uniform(*HEIGHT_M)
-    fingers = []
+    tools = []
     for side in (np.pi, 0.0):
         tips = middle + far[:, None] * np.stack([np.cos(angle + side), np.sin(angle + side)], axis=1)
-        yaw = angle + random.uniform(-np.pi, np.pi)
         zero, outward = np.zeros(POSES), angle[POSES // 2] + side
         lean = random.uniform(0.0, LEAN_RAD) * np.array([0.0, 0.0, 0.0, -np.sin(outward), np.cos(outward), 0.0])
-        poses = se3.exp(lean) @ se3.exp(np.stack([zero, zero, zero, zero, zero, yaw], axis=1))
+        poses = se3.exp(lean) @ se3.exp(np.stack([zero, zero, zero, zero, zero, angle], axis=1))
         poses[:, :2, 3], poses[:, 2, 3] = tips, height
-        fingers.append(poses)
-    return fingers[0], fingers[1]
+        tools.append(poses)
+    return tools[0], tools[1]
 
 
 def _ask(truth: Array, random: np.random.Generator, task: Task, arm: ArmSetup, noise: float) -> Asked:
