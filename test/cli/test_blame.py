@@ -39,7 +39,7 @@ def good() -> blame.Evidence:
     task = load_task("sweeping")
     scene = make_scene(task, 1000, "test")
     demonstration = Demonstration(scene)
-    poses = next(demonstration.successes()).truth
+    poses = next(demonstration.successes()).truth[0]
     rig = demonstration.rig.cropped_and_resized(24, 14)
     assert rig.transform_reference_to_table is not None
     black = np.zeros((13, 14, 24, 3), np.uint8)
@@ -51,7 +51,7 @@ def good() -> blame.Evidence:
     track = ToolTrajectory("brush", "table", video.time_s, poses, covariance, np.full(12, 0.9), status)
     plan = plan_through(poses)
     motion = Motion(plan.time_s, plan.position, missing(poses))
-    return blame.Evidence(scene, clip, track, plan, motion)
+    return blame.Evidence(scene, clip, [track], [plan], [motion])
 
 
 def test_execute(good: blame.Evidence) -> None:
@@ -59,15 +59,15 @@ def test_execute(good: blame.Evidence) -> None:
 
 
 def test_plan(good: blame.Evidence) -> None:
-    wrong = plan_through(missing(good.track.transform_tool_to_frame))
-    assert blame.find(replace(good, plan=wrong))[0] == "plan"
+    wrong = plan_through(missing(good.tracks[0].transform_tool_to_frame))
+    assert blame.find(replace(good, plans=[wrong]))[0] == "plan"
 
 
 def shifted(good: blame.Evidence, **changes: object) -> blame.Evidence:
     """The tracked path, and so the plan, is beside the mark."""
-    poses = missing(good.track.transform_tool_to_frame)
-    track = replace(good.track, transform_tool_to_frame=poses, **changes)
-    return replace(good, track=track, plan=plan_through(poses))
+    poses = missing(good.tracks[0].transform_tool_to_frame)
+    track = replace(good.tracks[0], transform_tool_to_frame=poses, **changes)
+    return replace(good, tracks=[track], plans=[plan_through(poses)])
 
 
 def test_track_is_found_by_truth(good: blame.Evidence) -> None:
@@ -83,14 +83,14 @@ def test_dream_without_truth(good: blame.Evidence) -> None:
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_track_without_truth_by_its_own_doubt(good: blame.Evidence, lost: bool) -> None:
-    status = good.track.status.copy()
+    status = good.tracks[0].status.copy()
     status[5] = Status.LOST if lost else Status.OK
     evidence = shifted(good, status=status, score=np.full(12, 0.9 if lost else 0.3))
     assert blame.find(replace(evidence, clip=replace(good.clip, truth=None)))[0] == "track"
 
 
 def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
-    poses = missing(good.track.transform_tool_to_frame)
+    poses = missing(good.tracks[0].transform_tool_to_frame)
     to_table = good.clip.rig.transform_reference_to_table
     truth = {"brush": np.linalg.inv(to_table) @ poses}
     assert blame.find(replace(shifted(good), clip=replace(good.clip, truth=truth)))[0] == "dream"
@@ -98,11 +98,11 @@ def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
 
 def test_tilted_and_lifted_track_is_set_upright(good: blame.Evidence) -> None:
     """What the planner mends without harm, a few millimetres and degrees off the table, is no fault of the track."""
-    poses = good.track.transform_tool_to_frame.copy()
+    poses = good.tracks[0].transform_tool_to_frame.copy()
     poses[:, 2, 3] += 0.02
     wrong = plan_through(missing(poses))
-    track = replace(good.track, transform_tool_to_frame=poses)
-    assert blame.find(replace(good, track=track, plan=wrong))[0] == "plan"
+    track = replace(good.tracks[0], transform_tool_to_frame=poses)
+    assert blame.find(replace(good, tracks=[track], plans=[wrong]))[0] == "plan"
     upright = blame.set_upright(poses, good.scene.task.section("planning"))
     assert np.abs(upright[:, 2, 3] - 0.003).max() < 0.002
     assert np.abs(upright[:, :3, 2] - (0, 0, 1)).max() < 1e-9
