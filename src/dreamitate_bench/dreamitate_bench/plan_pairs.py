@@ -15,13 +15,13 @@ from .plan_paths import POSES, Asked, ask
 
 Array = NDArray[np.float64]
 
-MIDDLE_M = np.array([0.08, 0.06])
-"""The object's middle lies within so much of the table's, in x and y."""
+MIDDLE_LOWER_M, MIDDLE_UPPER_M = (-0.08, -0.03), (0.08, 0.07)
+"""Where the object's middle lies."""
 RADIUS_M = (0.020, 0.060)
 """Of the circle on which the tools' pads touch the object."""
 TURN_RAD = (np.radians(25.0), np.radians(45.0))
 """Counter-clockwise."""
-WIDEST_RAD = np.radians(55.0)
+WIDEST_RAD = np.radians(48.0)
 """How far the line between the tools is turned at most, from the table's x axis: the task's own scenes ask no more."""
 HEIGHT_M = (0.012, 0.03)
 LEAN_RAD = 0.08
@@ -96,7 +96,7 @@ def _refused(both: list[Asked], bad: int, reason: str, first: int, last: int) ->
 
 def _truth(random: np.random.Generator) -> tuple[Array, Array]:
     """Return the poses (POSES, 4, 4) of both tools."""
-    middle = random.uniform(-MIDDLE_M, MIDDLE_M)
+    middle = random.uniform(MIDDLE_LOWER_M, MIDDLE_UPPER_M)
     radius, turn = random.uniform(*RADIUS_M), random.uniform(*TURN_RAD)
     first = random.uniform(-WIDEST_RAD, WIDEST_RAD - turn)
     angle = first + turn * np.concatenate([np.zeros(APPROACH), np.linspace(0.0, 1.0, POSES - APPROACH)])

@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 NEAR_RAD, NEAR_STEPS = np.deg2rad(25.0), 10
 ROUND_M = 1.0e-3
 """An object that is wider by no more than this is as narrow: all directions of a disc are alike."""
+SAME_RAD = 1.0e-4
 TOUCHING_M = 1.0e-3
 """What lies so near to a pad touches it, once it is pressed."""
 CIRCLE = 72
@@ -46,9 +47,9 @@ def find_grasps(corners: Array) -> list[Grasp]:
     A pad lies flat on a side there, and the object is as narrow as near by; what the two pads touch lies face to face.
     """
     side = np.roll(corners, -1, axis=0) - corners
-    normals = (np.arctan2(-side[:, 0], side[:, 1]) + 0.5 * np.pi) % np.pi - 0.5 * np.pi
+    normals = (np.arctan2(-side[:, 0], side[:, 1]) + 0.5 * np.pi + SAME_RAD) % np.pi - 0.5 * np.pi - SAME_RAD
     grasps = []
-    for angle in np.unique(np.round(normals, 4)):
+    for angle in np.unique(np.round(normals / SAME_RAD)) * SAME_RAD:
         around = angle + np.linspace(-NEAR_RAD, NEAR_RAD, 2 * NEAR_STEPS + 1)
         widths = np.ptp(np.stack([np.cos(around), np.sin(around)], axis=-1) @ corners.T, axis=1)
         if widths[NEAR_STEPS] > widths.min() + ROUND_M:

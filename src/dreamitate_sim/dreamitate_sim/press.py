@@ -21,7 +21,7 @@ HEIGHT_M = (0.013, 0.017)
 """Of the pads' lower edges above the table."""
 TOUCHED, PRESSED, TURNED = (0.30, 0.36), 0.06, (0.82, 0.86)
 """When the pads touch and the turn ends, and how long pressing takes: shares of the motion."""
-WIDEST_RAD = np.deg2rad(55.0)
+WIDEST_RAD = np.deg2rad(48.0)
 """How far from the table's x axis two arms, one on each side, can follow a press."""
 
 

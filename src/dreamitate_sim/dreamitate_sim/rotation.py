@@ -15,7 +15,8 @@ from .scene import Placed, Scene, SceneKind, ToolMotion, random_look, scene_kind
 
 Array = NDArray[np.float64]
 
-X_LIMIT_M, Y_LIMIT_M = 0.08, 0.06
+PLACE_LOWER_M, PLACE_UPPER_M = (-0.08, -0.03), (0.08, 0.07)
+"""Where the object's middle lies: near the table's, a little towards the arms."""
 PAD_M = 0.05
 """How high the tools' pads are."""
 WIDTH_M = (0.035, 0.125)
@@ -39,7 +40,7 @@ def make(task: Task, seed: int, split: str) -> Scene:
     kinds = load_objects(task.name, "objects", split)
     for _ in range(SCENE_TRIES):
         kind = kinds[random.integers(len(kinds))]
-        x, y = random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M))
+        x, y = random.uniform(PLACE_LOWER_M, PLACE_UPPER_M)
         placed = Placed(kind, "object", float(x), float(y), random.uniform(-np.pi, np.pi))
         scene = Scene(task, seed, split, (placed,), (), random_look(random))
         if _presses(scene):
