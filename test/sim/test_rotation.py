@@ -102,7 +102,7 @@ def test_scenes_have_one_object_near_the_middle_that_both_arms_reach(task: Task,
         scene = make_scene(task, seed, split)
         (placed,) = scene.objects
         assert placed.kind.name in names
-        assert abs(placed.x) <= 0.08
+        assert abs(placed.x) <= 0.06
         assert -0.03 <= placed.y <= 0.07
         for motion in KIND.ways(scene):
             left, right = motion.transform_tool_to_table

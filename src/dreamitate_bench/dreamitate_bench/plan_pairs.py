@@ -15,7 +15,7 @@ from .plan_paths import POSES, Asked, ask
 
 Array = NDArray[np.float64]
 
-MIDDLE_LOWER_M, MIDDLE_UPPER_M = (-0.08, -0.03), (0.08, 0.07)
+MIDDLE_LOWER_M, MIDDLE_UPPER_M = (-0.06, -0.03), (0.06, 0.07)
 """Where the object's middle lies."""
 RADIUS_M = (0.020, 0.060)
 """Of the circle on which the tools' pads touch the object."""
@@ -27,7 +27,9 @@ HEIGHT_M = (0.012, 0.03)
 LEAN_RAD = 0.08
 """The tools lean away from each other, as two hands do."""
 APPROACH = 4
-"""So many poses before the tools touch the object, on the way to it."""
+"""So many poses before the tools touch the object, on the way to it; in the last one they have let go."""
+FROM_M, OPEN_M = 0.05, 0.03
+"""How far the tools are from the object at the start, and at the end."""
 
 
 def feasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup], noise: float = 1.0) -> list[Asked]:
@@ -99,8 +101,9 @@ def _truth(random: np.random.Generator) -> tuple[Array, Array]:
     middle = random.uniform(MIDDLE_LOWER_M, MIDDLE_UPPER_M)
     radius, turn = random.uniform(*RADIUS_M), random.uniform(*TURN_RAD)
     first = random.uniform(-WIDEST_RAD, WIDEST_RAD - turn)
-    angle = first + turn * np.concatenate([np.zeros(APPROACH), np.linspace(0.0, 1.0, POSES - APPROACH)])
-    far = radius + 0.05 * np.concatenate([np.linspace(1.0, 0.0, APPROACH), np.zeros(POSES - APPROACH)])
+    held = POSES - APPROACH - 1
+    angle = first + turn * np.concatenate([np.zeros(APPROACH), np.linspace(0.0, 1.0, held), [1.0]])
+    far = radius + np.concatenate([np.linspace(FROM_M, 0.0, APPROACH), np.zeros(held), [OPEN_M]])
     height = random.uniform(*HEIGHT_M)
     tools = []
     for side in (np.pi, 0.0):

@@ -15,7 +15,7 @@ from .scene import Placed, Scene, SceneKind, ToolMotion, random_look, scene_kind
 
 Array = NDArray[np.float64]
 
-PLACE_LOWER_M, PLACE_UPPER_M = (-0.08, -0.03), (0.08, 0.07)
+PLACE_LOWER_M, PLACE_UPPER_M = (-0.06, -0.03), (0.06, 0.07)
 """Where the object's middle lies: near the table's, a little towards the arms."""
 PAD_M = 0.05
 """How high the tools' pads are."""
