@@ -70,8 +70,8 @@ def infeasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup]) -> tuple[st
         half = poses.copy()
         other = both[1 - bad].track.transform_tool_to_frame
         share = np.clip(np.linspace(-0.3, 1.6, POSES), 0.0, 1.0)[:, None]
-        poses[:, :3, 3] = (1 - share) * half[:1, :3, 3] + share * other[-1:, :3, 3]
-        other[:, :3, 3] = other[-1:, :3, 3]
+        poses[:, :3, 3] = (1 - share) * half[:1, :3, 3] + share * other[POSES // 2, :3, 3]
+        other[:] = other[POSES // 2]
         met = int(np.argmax(np.linalg.norm(poses[:, :3, 3] - other[:, :3, 3], axis=1) < 0.02))
         return kind, _refused(both, bad, "arms_collide", 0, met)
     spin = se3.exp(np.array([0.0, 0.0, 0.0, 1.2, 0.0, 0.0]))  # leaning
