@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Rollout, TrackTool
 from dreamitate_msgs.msg import Verdict
+from numpy.typing import NDArray
 from rclpy.action import ActionClient
 
 from dreamitate_core import se3
@@ -44,6 +45,8 @@ SPANS = {
     "judge": (0.95, 1.0),
 }
 """The share of a rollout that each stage is; `plan` is the first part of the executor's work."""
+Array = NDArray[np.float64]
+
 EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
 _ARM_STOP_LIMIT_S = 1.0
 
@@ -171,9 +174,9 @@ class CoordinatorNode(StageNode):
         finally:
             self._heard.on_plan = lambda _: None
             views, fps = self._heard.film.stop()
-            moved = [self._heard.motion([arm.prefix + name for name in arm.robot.joint_names]) for arm in arms]
+            time_s, position = self._heard.motion([arm.prefix + name for arm in arms for name in arm.robot.joint_names])
             plans = [self._heard.plan(arm.tool.name) for arm in arms]
-            self._keep(run, lambda: _keep_motion(run.folder, plans, moved))
+            self._keep(run, lambda: _keep_motion(run.folder, arms, plans, time_s, position))
             self._keep(run, lambda: run.folder.add_execution(views, fps))
 
     def _keep(self, run: "_Run", write: Callable[[], None]) -> None:
@@ -311,12 +314,18 @@ def _keep_refusal(
         folder.add_preview(seen, said, number)
 
 
-def _keep_motion(folder: RunFolder, plans: Sequence[Any], moved: Sequence[tuple[Any, Any]]) -> None:
-    for number, (plan, (time_s, position)) in enumerate(zip(plans, moved, strict=True)):
+def _keep_motion(
+    folder: RunFolder, arms: Sequence[ArmSetup], plans: Sequence[Any], time_s: Array, position: Array
+) -> None:
+    """position: (N, dofs) of all arms, which depart when the first of them does."""
+    for number, plan in enumerate(plans):
         if plan:
             folder.add_plan(read_plan(plan), number)
-        if len(time_s):
-            folder.add_motion(*since_departure(time_s, np.asarray(position)), number=number)
+    if len(time_s):
+        time_s, position = since_departure(time_s, position)
+        ends = np.cumsum([arm.robot.dof for arm in arms])[:-1]
+        for number, own in enumerate(np.split(position, ends, axis=1)):
+            folder.add_motion(time_s, own, number=number)
 
 
 def main() -> None:
