@@ -9,7 +9,7 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_sim.objects import load_objects
-from dreamitate_sim.observation import Observation, Touches
+from dreamitate_sim.observation import Observation
 from dreamitate_sim.scene import make_scene, scene_kinds
 from dreamitate_sim.sweep_route import find_routes, planar_transform, sweep_motion
 
@@ -55,9 +55,7 @@ def test_judge_tells_success_and_touched_obstacles(task: Task) -> None:
     scene = make_scene(task, 1000, "test")
     judge = scene_kinds.get("sweeping").judge
     positions = np.array([[placed.x, placed.y, 0.01] for placed in scene.objects])
-    number = len(positions)
-    nothing = Touches(np.zeros(0), np.zeros((0, 1, number), bool), np.zeros((0, number)))
-    seen = Observation(positions, np.zeros(number), nothing)
+    seen = Observation(positions, np.array([placed.yaw for placed in scene.objects]))
     verdict = judge(scene, seen)
     assert not verdict.success
     assert verdict.figures["obstacles_touched"] == 0

@@ -54,8 +54,8 @@ def find(evidence: Evidence) -> tuple[str, str]:
     if _does_it(evidence, _stretched(times, waypoints.shape[1]), waypoints):
         return "execute", "the planned path, followed exactly, does the task; the arm's own motion did not"
     limits = evidence.scene.task.section("planning")
-    upright = set_upright(tracked, limits) if "tip_height_upper_m" in limits else tracked
-    if _does_it(evidence, times, upright):
+    held = set_upright(tracked, limits) if limits.get("on_limit") == "clamp" else tracked
+    if _does_it(evidence, times, held):
         return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
     true = [poses for track in tracks if (poses := _true_poses(evidence, track.tool)) is not None]
     if len(true) == len(tracks):

@@ -22,6 +22,9 @@ class Touches:
     yaw: Array
 
 
+NOTHING_TOUCHED = Touches(np.zeros(0), np.zeros((0, 1, 1), bool), np.zeros((0, 1)))
+
+
 @dataclass(frozen=True)
 class Observation:
     """The objects as they are now, in the order of scene.objects, in the table frame.
@@ -31,7 +34,7 @@ class Observation:
 
     position: Array
     yaw: Array
-    touches: Touches
+    touches: Touches = NOTHING_TOUCHED
 
 
 class Witness:

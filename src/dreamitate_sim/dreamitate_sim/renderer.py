@@ -71,7 +71,8 @@ class Renderer:
                 f"A picture of {width}x{height} was asked for; at most {LARGEST_WIDTH}x{LARGEST_HEIGHT} can be drawn."
             )
         make_current()
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)  # another renderer may have been closed
+        # Each time: another renderer may have bound its own buffer since, or freed it.
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         option = mujoco.MjvOption()
         option.geomgroup[ACTOR_GROUP] = not bare
         self._camera.fixedcamid = camera_index - 1

@@ -66,7 +66,7 @@ class Scene:
 
     @property
     def heights_m(self) -> Array:
-        """(n,) of the objects, in order."""
+        """The objects' heights (n,)."""
         return np.array([placed.kind.height for placed in self.objects])
 
     def with_role(self, role: str) -> list[Placed]:

@@ -9,7 +9,7 @@ from .gl import mujoco
 from .world import ACTOR_GROUP, TOOL_BITS
 
 UNSEEN_GROUP = 3
-BRISTLES = (0.5, 0.003, 0.0002)
+TOOL_FRICTION = (0.5, 0.003, 0.0002)
 """Sliding, torsional [m], rolling [m] friction of tools whose tool.yaml has no `contact`: a bean hardly slips along."""
 
 FIRM_FRICTION = 10.0
@@ -34,7 +34,7 @@ def add_tool(spec: mujoco.MjSpec, body: mujoco.MjsBody, tool: Tool) -> None:
     for piece in pieces:
         geom = _add_contact_piece(body, piece, tool.name)
         geom.contype, geom.conaffinity = TOOL_BITS, 0
-        geom.priority, geom.condim, geom.friction = 2, 3, BRISTLES
+        geom.priority, geom.condim, geom.friction = 2, 3, TOOL_FRICTION
         if "contact" in tool.settings:
             soft = tool.settings["contact"]
             spec.option.impratio = FIRM_FRICTION
