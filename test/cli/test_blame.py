@@ -115,3 +115,34 @@ def test_measures(good: blame.Evidence) -> None:
     assert SIDEWAYS_M / 2 < figures["following_error_m"] <= SIDEWAYS_M
     assert blame.measure(shifted(good))["tracking_error_m"] == pytest.approx(SIDEWAYS_M)
     assert "tracking_error_m" not in blame.measure(replace(good, clip=replace(good.clip, truth=None)))
+
+
+def test_two_tools_are_judged_together() -> None:
+    """Both tools' true paths turn the object; with one tool's tracked path beside it, the tracker is to blame."""
+    task = load_task("rotation")
+    scene = make_scene(task, 1001, "test")
+    demonstration = Demonstration(scene)
+    poses = next(demonstration.successes()).truth
+    rig = demonstration.rig.cropped_and_resized(24, 14)
+    assert rig.transform_reference_to_table is not None
+    to_reference = np.linalg.inv(rig.transform_reference_to_table)
+    black = np.zeros((13, 14, 24, 3), np.uint8)
+    video = StereoVideo(black, black[1:], task.fps)
+    truth = {tool.name: to_reference @ path for tool, path in zip(demonstration.tools, poses, strict=True)}
+    clip = Clip(video, black[0], black[0], rig, demonstration.tools, truth=truth)
+    covariance, status = np.tile(1e-6 * np.eye(6), (12, 1, 1)), np.full(12, int(Status.OK))
+    tracks = [
+        ToolTrajectory(tool.name, "table", video.time_s, path, covariance, np.full(12, 0.9), status)
+        for tool, path in zip(demonstration.tools, poses, strict=True)
+    ]
+    plans = [plan_through(path) for path in poses]
+    motions = [Motion(plan.time_s, plan.position, path) for plan, path in zip(plans, poses, strict=True)]
+    evidence = blame.Evidence(scene, clip, tracks, plans, motions)
+    assert blame.find(evidence)[0] == "execute"
+    assert blame.measure(evidence)["following_error_m"] == pytest.approx(0.0, abs=1e-9)
+    aside = poses[1].copy()
+    aside[:, :3, 3] += 0.02 * aside[:, :3, 0]
+    wrong = [tracks[0], replace(tracks[1], transform_tool_to_frame=aside)]
+    found = replace(evidence, tracks=wrong, plans=[plans[0], plan_through(aside)])
+    assert blame.find(found)[0] == "track"
+    assert blame.measure(found)["tracking_error_m"] == pytest.approx(0.01)
