@@ -103,7 +103,7 @@ def test_scenes_have_one_object_near_the_middle_that_both_arms_reach(task: Task,
         (placed,) = scene.objects
         assert placed.kind.name in names
         assert abs(placed.x) <= 0.06
-        assert -0.03 <= placed.y <= 0.07
+        assert -0.02 <= placed.y <= 0.07
         for motion in KIND.ways(scene):
             left, right = motion.transform_tool_to_table
             between = right[:, :2, 3] - left[:, :2, 3]

@@ -10,32 +10,26 @@ from dreamitate_core import se3
 from dreamitate_core.arms import ArmSetup
 from dreamitate_core.task import Task
 from dreamitate_core.trajectory import Status
+from dreamitate_sim.grasps import Grasp
+from dreamitate_sim.press import WIDEST_RAD, Press, press_motion
+from dreamitate_sim.rotation import PLACE_LOWER_M, PLACE_UPPER_M
 
 from .plan_paths import POSES, Asked, ask
 
 Array = NDArray[np.float64]
 
-MIDDLE_LOWER_M, MIDDLE_UPPER_M = (-0.06, -0.03), (0.06, 0.07)
-"""Where the object's middle lies."""
-RADIUS_M = (0.020, 0.060)
-"""Of the circle on which the tools' pads touch the object."""
+WIDTH_M = (0.05, 0.12)
+"""Of the object between the tools."""
 TURN_RAD = (np.radians(25.0), np.radians(45.0))
 """Counter-clockwise."""
-WIDEST_RAD = np.radians(48.0)
-"""How far the line between the tools is turned at most, from the table's x axis: the task's own scenes ask no more."""
-HEIGHT_M = (0.012, 0.03)
 LEAN_RAD = 0.08
 """The tools lean away from each other, as two hands do."""
-APPROACH = 4
-"""So many poses before the tools touch the object, on the way to it; in the last one they have let go."""
-FROM_M, OPEN_M = 0.05, 0.03
-"""How far the tools are from the object at the start, and at the end."""
 
 
 def feasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup], noise: float = 1.0) -> list[Asked]:
     """Return the left and the right tool's path: to an object from both sides, and around its middle."""
     random = np.random.default_rng([seed, 3])
-    left, right = _truth(random)
+    left, right = _truth(random, task.clip_duration_s)
     return [_ask(truth, random, task, arm, noise) for truth, arm in zip((left, right), arms, strict=True)]
 
 
@@ -96,23 +90,20 @@ def _refused(both: list[Asked], bad: int, reason: str, first: int, last: int) ->
     return both
 
 
-def _truth(random: np.random.Generator) -> tuple[Array, Array]:
-    """Return the poses (POSES, 4, 4) of both tools."""
-    middle = random.uniform(MIDDLE_LOWER_M, MIDDLE_UPPER_M)
-    radius, turn = random.uniform(*RADIUS_M), random.uniform(*TURN_RAD)
+def _truth(random: np.random.Generator, clip_duration_s: float) -> tuple[Array, Array]:
+    """Return the poses (POSES, 4, 4) of both tools, which go as the task's demonstrators do, but lean."""
+    turn = random.uniform(*TURN_RAD)
     first = random.uniform(-WIDEST_RAD, WIDEST_RAD - turn)
-    held = POSES - APPROACH - 1
-    angle = first + turn * np.concatenate([np.zeros(APPROACH), np.linspace(0.0, 1.0, held), [1.0]])
-    far = radius + np.concatenate([np.linspace(FROM_M, 0.0, APPROACH), np.zeros(held), [OPEN_M]])
-    height = random.uniform(*HEIGHT_M)
+    grasp = Grasp(random.uniform(PLACE_LOWER_M, PLACE_UPPER_M), first, random.uniform(*WIDTH_M))
+    motion = press_motion(Press(grasp, turn), clip_duration_s, random)
+    frames = np.round(np.linspace(0, len(motion.time_s) - 1, POSES)).astype(int)
     tools = []
-    for side in (np.pi, 0.0):
-        tips = middle + far[:, None] * np.stack([np.cos(angle + side), np.sin(angle + side)], axis=1)
-        zero, outward = np.zeros(POSES), angle[POSES // 2] + side
+    for side, poses in zip((np.pi, 0.0), motion.transform_tool_to_table[:, frames], strict=True):
+        outward = first + 0.5 * turn + side
         lean = random.uniform(0.0, LEAN_RAD) * np.array([0.0, 0.0, 0.0, -np.sin(outward), np.cos(outward), 0.0])
-        poses = se3.exp(lean) @ se3.exp(np.stack([zero, zero, zero, zero, zero, angle], axis=1))
-        poses[:, :2, 3], poses[:, 2, 3] = tips, height
-        tools.append(poses)
+        leaning = poses.copy()
+        leaning[:, :3, :3] = se3.exp(lean)[:3, :3] @ poses[:, :3, :3]
+        tools.append(leaning)
     return tools[0], tools[1]
 
 

@@ -15,11 +15,11 @@ from .scene import Placed, Scene, SceneKind, ToolMotion, random_look, scene_kind
 
 Array = NDArray[np.float64]
 
-PLACE_LOWER_M, PLACE_UPPER_M = (-0.06, -0.03), (0.06, 0.07)
+PLACE_LOWER_M, PLACE_UPPER_M = (-0.06, -0.02), (0.06, 0.07)
 """Where the object's middle lies: near the table's, a little towards the arms."""
 PAD_M = 0.05
 """How high the tools' pads are."""
-WIDTH_M = (0.035, 0.125)
+WIDTH_M = (0.048, 0.125)
 """Between the pads: nearer, two arms have no room; wider, and the tools leave the pictures."""
 TURN_RAD = (np.deg2rad(36.0), np.deg2rad(45.0))
 EXEMPLARY_RAD = np.deg2rad(30.0)

@@ -12,7 +12,7 @@ UNSEEN_GROUP = 3
 TOOL_FRICTION = (0.5, 0.003, 0.0002)
 """Sliding, torsional [m], rolling [m] friction of tools whose tool.yaml has no `contact`: a bean hardly slips along."""
 
-FIRM_FRICTION = 10.0
+FIRM_FRICTION = 30.0
 """How much firmer than its softness a soft contact holds sideways: else all that it holds would creep."""
 
 
