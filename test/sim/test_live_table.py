@@ -4,6 +4,7 @@ import threading
 import time
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from dreamitate_core.arms import load_arms
@@ -15,7 +16,8 @@ from dreamitate_sim.trajectory_check import Path
 Array = NDArray[np.float64]
 
 
-def test_trajectories_of_one_stamp_begin_together_however_late_one_comes() -> None:
+def test_trajectories_of_one_stamp_begin_together_however_late_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiveTable, "_take_pictures", lambda _: None)  # this process draws in another thread
     task = load_task("rotation")
     arms = load_arms(task)
     moved: list[tuple[float, float]] = []
