@@ -39,7 +39,7 @@ def good() -> blame.Evidence:
     task = load_task("sweeping")
     scene = make_scene(task, 1000, "test")
     demonstration = Demonstration(scene)
-    poses = next(demonstration.successes()).truth
+    poses = next(demonstration.successes()).truth[0]
     rig = demonstration.rig.cropped_and_resized(24, 14)
     assert rig.transform_reference_to_table is not None
     black = np.zeros((13, 14, 24, 3), np.uint8)
@@ -51,7 +51,7 @@ def good() -> blame.Evidence:
     track = ToolTrajectory("brush", "table", video.time_s, poses, covariance, np.full(12, 0.9), status)
     plan = plan_through(poses)
     motion = Motion(plan.time_s, plan.position, missing(poses))
-    return blame.Evidence(scene, clip, track, plan, motion)
+    return blame.Evidence(scene, clip, [track], [plan], [motion])
 
 
 def test_execute(good: blame.Evidence) -> None:
@@ -59,15 +59,15 @@ def test_execute(good: blame.Evidence) -> None:
 
 
 def test_plan(good: blame.Evidence) -> None:
-    wrong = plan_through(missing(good.track.transform_tool_to_frame))
-    assert blame.find(replace(good, plan=wrong))[0] == "plan"
+    wrong = plan_through(missing(good.tracks[0].transform_tool_to_frame))
+    assert blame.find(replace(good, plans=[wrong]))[0] == "plan"
 
 
 def shifted(good: blame.Evidence) -> blame.Evidence:
     """The tracked path, and so the plan, is beside the mark."""
-    poses = missing(good.track.transform_tool_to_frame)
-    track = replace(good.track, transform_tool_to_frame=poses)
-    return replace(good, track=track, plan=plan_through(poses))
+    poses = missing(good.tracks[0].transform_tool_to_frame)
+    track = replace(good.tracks[0], transform_tool_to_frame=poses)
+    return replace(good, tracks=[track], plans=[plan_through(poses)])
 
 
 def test_track_is_found_by_truth(good: blame.Evidence) -> None:
@@ -83,15 +83,15 @@ def test_dream_without_truth(good: blame.Evidence) -> None:
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_track_without_truth_by_its_own_doubt(good: blame.Evidence, lost: bool) -> None:
-    status = good.track.status.copy()
+    status = good.tracks[0].status.copy()
     status[5] = Status.LOST if lost else Status.OK
-    track = replace(good.track, status=status, score=np.full(12, 0.9 if lost else 0.3))
-    evidence = shifted(replace(good, track=track))
+    track = replace(good.tracks[0], status=status, score=np.full(12, 0.9 if lost else 0.3))
+    evidence = shifted(replace(good, tracks=[track]))
     assert blame.find(replace(evidence, clip=replace(good.clip, truth=None)))[0] == "track"
 
 
 def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
-    poses = missing(good.track.transform_tool_to_frame)
+    poses = missing(good.tracks[0].transform_tool_to_frame)
     to_table = good.clip.rig.transform_reference_to_table
     assert to_table is not None
     truth = {"brush": np.linalg.inv(to_table) @ poses}
@@ -100,11 +100,11 @@ def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
 
 def test_tilted_and_lifted_track_is_set_upright(good: blame.Evidence) -> None:
     """What the planner mends without harm, a few millimetres and degrees off the table, is no fault of the track."""
-    poses = good.track.transform_tool_to_frame.copy()
+    poses = good.tracks[0].transform_tool_to_frame.copy()
     poses[:, 2, 3] += 0.02
     wrong = plan_through(missing(poses))
-    track = replace(good.track, transform_tool_to_frame=poses)
-    assert blame.find(replace(good, track=track, plan=wrong))[0] == "plan"
+    track = replace(good.tracks[0], transform_tool_to_frame=poses)
+    assert blame.find(replace(good, tracks=[track], plans=[wrong]))[0] == "plan"
     upright = blame.set_upright(poses, good.scene.task.section("planning"))
     assert np.abs(upright[:, 2, 3] - 0.003).max() < 0.002
     assert np.abs(upright[:, :3, 2] - (0, 0, 1)).max() < 1e-9
@@ -117,3 +117,34 @@ def test_measures(good: blame.Evidence) -> None:
     assert SIDEWAYS_M / 2 < figures["following_error_m"] <= SIDEWAYS_M
     assert blame.measure(shifted(good))["tracking_error_m"] == pytest.approx(SIDEWAYS_M)
     assert "tracking_error_m" not in blame.measure(replace(good, clip=replace(good.clip, truth=None)))
+
+
+def test_two_tools_are_judged_together() -> None:
+    """Both tools' true paths turn the object; with one tool's tracked path beside it, the tracker is to blame."""
+    task = load_task("rotation")
+    scene = make_scene(task, 1001, "test")
+    demonstration = Demonstration(scene)
+    poses = next(demonstration.successes()).truth
+    rig = demonstration.rig.cropped_and_resized(24, 14)
+    assert rig.transform_reference_to_table is not None
+    to_reference = np.linalg.inv(rig.transform_reference_to_table)
+    black = np.zeros((13, 14, 24, 3), np.uint8)
+    video = StereoVideo(black, black[1:], task.fps)
+    truth = {tool.name: to_reference @ path for tool, path in zip(demonstration.tools, poses, strict=True)}
+    clip = Clip(video, black[0], black[0], rig, demonstration.tools, truth=truth)
+    covariance, status = np.tile(1e-6 * np.eye(6), (12, 1, 1)), np.full(12, int(Status.OK))
+    tracks = [
+        ToolTrajectory(tool.name, "table", video.time_s, path, covariance, np.full(12, 0.9), status)
+        for tool, path in zip(demonstration.tools, poses, strict=True)
+    ]
+    plans = [plan_through(path) for path in poses]
+    motions = [Motion(plan.time_s, plan.position, path) for plan, path in zip(plans, poses, strict=True)]
+    evidence = blame.Evidence(scene, clip, tracks, plans, motions)
+    assert blame.find(evidence)[0] == "execute"
+    assert blame.measure(evidence)["following_error_m"] == pytest.approx(0.0, abs=1e-9)
+    aside = poses[1].copy()
+    aside[:, :3, 3] += 0.02 * aside[:, :3, 0]
+    wrong = [tracks[0], replace(tracks[1], transform_tool_to_frame=aside)]
+    found = replace(evidence, tracks=wrong, plans=[plans[0], plan_through(aside)])
+    assert blame.find(found)[0] == "track"
+    assert blame.measure(found)["tracking_error_m"] == pytest.approx(0.01)

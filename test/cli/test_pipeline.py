@@ -151,15 +151,14 @@ def test_defect_is_told_apart_and_kept_in_the_folder(stages: Callable[[Tracker],
     assert "IndexError" in verdict["reason"]
 
 
-def test_arm_is_stopped_when_the_motion_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arms_are_stopped_when_the_motion_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     from dreamitate.motion import move
     from dreamitate_core.plan import Plan
 
     calls: list[str] = []
 
-    class Table:
-        time_s = 0.0
-        joint_position = np.zeros(6)
+    class Arm:
+        position = np.zeros(6)
         transform_tool_to_table = np.eye(4)
 
         def start(self, *_: object) -> None:
@@ -168,6 +167,10 @@ def test_arm_is_stopped_when_the_motion_is_cancelled(monkeypatch: pytest.MonkeyP
         def stop(self) -> None:
             calls.append("stop")
 
+    class Table:
+        time_s = 0.0
+        arms = (Arm(), Arm())
+
     def refuse(stage: str, fraction: float) -> None:
         raise Cancelled
 
@@ -175,8 +178,8 @@ def test_arm_is_stopped_when_the_motion_is_cancelled(monkeypatch: pytest.MonkeyP
     poses = np.tile(np.eye(4), (3, 1, 1))
     plan = Plan([f"j{k}" for k in range(6)], np.arange(3.0), zeros, zeros, zeros, poses, np.arange(3.0), poses)
     with pytest.raises(Cancelled):
-        move(Table(), plan, filmed=False, progress=refuse)
-    assert calls == ["start", "stop"]
+        move(Table(), [plan, plan], filmed=False, progress=refuse)
+    assert calls == ["start", "start", "stop", "stop"]
 
 
 def test_since_departure() -> None:

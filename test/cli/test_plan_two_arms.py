@@ -7,10 +7,10 @@ import pytest
 
 from dreamitate import cli
 from dreamitate_bench.plan_pairs import feasible_pair
+from dreamitate_core.arms import load_arms
 from dreamitate_core.plan import read_plan
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import write_tracks
-from dreamitate_exec.arms import load_arms
 
 SEED = 203_000
 
@@ -23,7 +23,7 @@ def test_each_arm_gets_a_plan_and_a_refusal_names_the_arm(tmp_path: Path, capsys
     assert cli.main(wanted) == 0
     left, right = (read_plan(tmp_path / f"plan.{side}.npz") for side in ("left", "right"))
     np.testing.assert_array_equal(left.time_s, right.time_s)
-    tracks["finger_right"].status[3:8] = 4
+    tracks["box_right"].status[3:8] = 4
     write_tracks(tmp_path / "track.npz", tracks)
     capsys.readouterr()
     assert cli.main(wanted) == 3

@@ -13,6 +13,7 @@ import pytest
 
 from dreamitate_bench.plan_paths import feasible
 from dreamitate_bench.plan_refusals import infeasible
+from dreamitate_core.arms import transform_base_to_table
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
@@ -28,7 +29,6 @@ from dreamitate_exec.moveit_scene import boxes, held_tool
 from dreamitate_exec.plan import plan
 from dreamitate_exec.plan_check import PlanCheck
 from dreamitate_exec.refusal import PlanRefused
-from dreamitate_exec.settings import transform_base_to_table
 
 TASK, TOOL = load_task("sweeping"), load_tool("brush")
 ROBOTS = {name: load_robot(name) for name in ("ur5", "xarm7")}

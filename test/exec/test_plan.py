@@ -13,6 +13,7 @@ from dreamitate_bench.plan_physics import Physics
 from dreamitate_bench.plan_plain import follow_plainly
 from dreamitate_bench.plan_refusals import KINDS, infeasible
 from dreamitate_core import se3
+from dreamitate_core.arms import load_arms, transform_base_to_table
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.plan import Plan
@@ -20,11 +21,10 @@ from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import Status
-from dreamitate_exec.arms import load_arms
 from dreamitate_exec.collision import CollisionWorld
 from dreamitate_exec.plan import plan
 from dreamitate_exec.refusal import PlanRefused
-from dreamitate_exec.settings import planning_settings, transform_base_to_table
+from dreamitate_exec.settings import planning_settings
 from dreamitate_exec.tool_path import smooth_path
 
 ARMS = ("ur5", "xarm7")

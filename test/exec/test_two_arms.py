@@ -9,10 +9,10 @@ import pytest
 from dreamitate_bench.plan_audit import Auditor
 from dreamitate_bench.plan_pairs import KINDS, feasible_pair, infeasible_pair
 from dreamitate_bench.plan_physics import Physics
+from dreamitate_core.arms import load_arms
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_core.task import load_task
-from dreamitate_exec.arms import load_arms
 from dreamitate_exec.plan import plan_arms
 from dreamitate_exec.refusal import PlanRefused
 from dreamitate_exec.settings import planning_settings
@@ -96,7 +96,7 @@ def test_arms_of_a_task_are_checked() -> None:
     wrong.settings["arms"][0]["name"] = "right"
     with pytest.raises(DreamitateError, match="same name"):
         load_arms(wrong)
-    wrong = replace(TASK, tools=["finger_right", "finger_left"])
+    wrong = replace(TASK, tools=["box_right", "box_left"])
     with pytest.raises(DreamitateError, match="one per arm, in the same order"):
         load_arms(wrong)
     with pytest.raises(DreamitateError, match="has arms of its own"):

@@ -19,11 +19,11 @@ from dreamitate.ros_environment import ros_environment
 from dreamitate.supervise import READY_FD
 from dreamitate_bench.plan_pairs import feasible_pair
 from dreamitate_core import se3
+from dreamitate_core.arms import load_arms
 from dreamitate_core.robot import Robot, load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import Status, ToolTrajectory, write_tracks
-from dreamitate_exec.arms import load_arms
 from dreamitate_exec.plan import plan
 
 FAKES = Path(__file__).parent / "fakes"

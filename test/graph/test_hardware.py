@@ -9,6 +9,7 @@ import pytest
 
 from dreamitate.graph import NodeStart, rollout_nodes
 from dreamitate.supervise import command
+from dreamitate_core.arms import load_arms
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.robot import load_robot
@@ -159,8 +160,8 @@ def test_moveit_plans_in_a_process_of_its_own(install: Install, tmp_path: Path) 
 
 
 def test_static_frames_are_those_of_the_calibration() -> None:
-    task, robot, tool = load_task("sweeping"), load_robot("ur5"), load_tool("brush")
-    frames = {child: (parent, pose) for parent, child, pose in static_frames(task, robot, tool, "world")}
+    task, tool = load_task("sweeping"), load_tool("brush")
+    frames = {child: (parent, pose) for parent, child, pose in static_frames(task, load_arms(task), "world")}
     rig = load_rig(task.rig)
     assert rig.transform_reference_to_table is not None
     for number, camera in enumerate(rig.cameras, start=1):
@@ -172,6 +173,22 @@ def test_static_frames_are_those_of_the_calibration() -> None:
     assert frames["tool"][0] == "tool0"
     np.testing.assert_allclose(frames["tool"][1], tool.transform_tool_to_flange)
     assert frames["tool_tip"][0] == "tool"
+
+
+def test_static_frames_of_two_arms_bear_their_prefixes() -> None:
+    task = load_task("rotation")
+    frames = {child: (parent, pose) for parent, child, pose in static_frames(task, load_arms(task), "link_base")}
+    for arm in load_arms(task):
+        assert frames[f"{arm.prefix}link_base"][0] == "table"
+        np.testing.assert_allclose(frames[f"{arm.prefix}link_base"][1], arm.transform_base_to_table)
+        assert frames[f"{arm.prefix}tool"][0] == f"{arm.prefix}link_eef"
+        assert frames[f"{arm.prefix}tool_tip"][0] == f"{arm.prefix}tool"
+
+
+@pytest.mark.parametrize("wrong", [{"hardware": "mock"}, {"planner": "moveit"}])
+def test_two_arms_are_rolled_out_in_the_simulator_only(wrong: dict[str, str]) -> None:
+    with pytest.raises(DreamitateError, match="moves 2 arms: they are rolled out with hardware:=sim and"):
+        rollout_nodes({"task": "rotation", **wrong})
 
 
 def test_payload_in_the_words_of_each_driver() -> None:

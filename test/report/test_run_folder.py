@@ -23,10 +23,10 @@ from dreamitate.run_folder import (
     side_by_side,
     write_json,
 )
+from dreamitate_core.arms import load_arms
 from dreamitate_core.clip import read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import read_plan
-from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import read_tracks
 from dreamitate_core.video import read_mp4
@@ -223,10 +223,10 @@ def test_no_afterthoughts_without_a_verdict(make_rollout: MakeRollout) -> None:
 
 def test_tool_poses_follow_from_joints(make_rollout: MakeRollout) -> None:
     """With joints alone, as ROS gives them: the home pose of the arm puts the tool where the robot's model says."""
-    robot, task = load_robot("ur5"), load_task("sweeping")
+    arm = load_arms(load_task("sweeping"))[0]
     folder = make_rollout()
-    folder.add_motion(np.array([0.0, 1.0]), np.tile(robot.home, (2, 1)))
-    poses = read_motion(folder.path, task, robot).transform_tool_to_table
+    folder.add_motion(np.array([0.0, 1.0]), np.tile(arm.robot.home, (2, 1)))
+    poses = read_motion(folder.path, arm).transform_tool_to_table
     assert poses.shape == (2, 4, 4)
     assert np.allclose(poses[0], poses[1])
     assert 0.0 < poses[0, 2, 3] < 1.0

@@ -104,3 +104,15 @@ def test_missing_gl_is_said_in_one_line() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.count("\n") == 1
     assert "libegl1 libopengl0 libgl1-mesa-dri" in done.stdout
+
+
+def test_a_picture_is_whole_after_another_renderer_was_closed(scene: Scene) -> None:
+    rig = scene_rig(scene)
+    model = build_world(scene, rig).compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    with Renderer(model, rig) as renderer:
+        before = renderer.render(data, 1, 384, 224)
+        with Renderer(model, rig) as other:
+            other.render(data, 1, 768, 448)
+        np.testing.assert_array_equal(renderer.render(data, 1, 384, 224), before)

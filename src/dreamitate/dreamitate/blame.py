@@ -1,17 +1,18 @@
 """Which stage is to blame where all stages ran and the task was not done: found by trying, not by taste.
 
-The simulator lets a tool follow any path exactly, pushed by a hand that nothing stops. Going back along the pipeline,
+The simulator lets tools follow any path exactly, pushed by a hand that nothing stops. Going back along the pipeline,
 the first path that would have done the task clears everything before it:
 
 execute   the planned poses, followed exactly, do the task; so the arm's own motion is to blame.
-plan      they do not, but the tracked poses, set upright at the task's working height, do; so what the planner made of
-          them is to blame.
+plan      they do not, but the tracked poses do, set upright at the task's working height where it has one; so what the
+          planner made of them is to blame.
 track     the tracked poses do not, but the true poses of the clip do; so the tracker is to blame. Where the clip has no
           truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
           under 0.5.
 dream     everything else: what the dream shows does not do the task.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,73 +35,81 @@ LOW_SCORE = 0.5
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an episode left. scene: dreamitate_sim's; track: in the table frame."""
+    """What an episode left. scene: dreamitate_sim's; tracks: in the table frame, one per tool, as plans and motions."""
 
     scene: Any
     clip: Clip
-    track: ToolTrajectory
-    plan: Plan
-    motion: Motion
+    tracks: Sequence[ToolTrajectory]
+    plans: Sequence[Plan]
+    motions: Sequence[Motion]
 
 
 def find(evidence: Evidence) -> tuple[str, str]:
     """Return the stage to blame, and why, in one line."""
-    seen = _seen(evidence.track)
-    times = evidence.track.time_s[seen]
-    tracked = evidence.track.transform_tool_to_frame[seen]
-    waypoints = evidence.plan.waypoint_transform_tool_to_table
-    if _does_it(evidence, _stretched(times, len(waypoints)), waypoints):
+    tracks = evidence.tracks
+    seen = np.logical_and.reduce([_seen(track) for track in tracks])
+    times = tracks[0].time_s[seen]
+    tracked = np.stack([track.transform_tool_to_frame[seen] for track in tracks])
+    waypoints = np.stack([plan.waypoint_transform_tool_to_table for plan in evidence.plans])
+    if _does_it(evidence, _stretched(times, waypoints.shape[1]), waypoints):
         return "execute", "the planned path, followed exactly, does the task; the arm's own motion did not"
-    upright = set_upright(tracked, evidence.scene.task.section("planning"))
-    if _does_it(evidence, times, upright):
+    limits = evidence.scene.task.section("planning")
+    held = set_upright(tracked, limits) if limits.get("on_limit") == "clamp" else tracked
+    if _does_it(evidence, times, held):
         return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
-    true = _true_poses(evidence)
-    if true is not None:
-        if _does_it(evidence, evidence.track.time_s, true):
+    true = [poses for track in tracks if (poses := _true_poses(evidence, track.tool)) is not None]
+    if len(true) == len(tracks):
+        if _does_it(evidence, tracks[0].time_s, np.stack(true)):
             return "track", "the true path of the tool does the task; the tracked one does not"
         return "dream", "even the true path of the tool, followed exactly, does not do the task"
-    lost = int((evidence.track.status == Status.LOST).sum())
-    score = float(evidence.track.score[seen].mean())
+    lost = sum(int((track.status == Status.LOST).sum()) for track in tracks)
+    score = min(float(track.score[_seen(track)].mean()) for track in tracks)
     if lost or score < LOW_SCORE:
         return "track", f"the tracker was unsure: {lost} frames lost, mean score {score:.2f}"
     return "dream", f"the dreamed path does not do the task; the tracker was sure of it (mean score {score:.2f})"
 
 
 def measure(evidence: Evidence) -> dict[str, float]:
-    """Return how far the tool was off from stage to stage, metres, mean over its outline and over time.
+    """Return how far the tools were off from stage to stage, metres, mean over outlines, time and tools.
 
     tracking_error_m: tracked against true poses, where the clip has truth; planning_change_m: planned against tracked
     waypoints, along the table; following_error_m: from each planned waypoint to where the arm came nearest to it.
     """
-    tool = next(tool for tool in evidence.clip.tools if tool.name == evidence.track.tool)
+    together = zip(evidence.tracks, evidence.plans, evidence.motions, strict=True)
+    each = [_measure_one(evidence, *one) for one in together]
+    return {name: float(np.mean([figures[name] for figures in each])) for name in each[0]}
+
+
+def _measure_one(evidence: Evidence, track: ToolTrajectory, plan: Plan, motion: Motion) -> dict[str, float]:
+    tool = next(tool for tool in evidence.clip.tools if tool.name == track.tool)
     figures = {}
-    seen = _seen(evidence.track)
-    tracked = evidence.track.transform_tool_to_frame[seen]
-    true = _true_poses(evidence)
+    seen = _seen(track)
+    tracked = track.transform_tool_to_frame[seen]
+    true = _true_poses(evidence, track.tool)
     if true is not None:
         figures["tracking_error_m"] = _outline_distance(tool, tracked, true[seen])
-    waypoints = evidence.plan.waypoint_transform_tool_to_table
+    waypoints = plan.waypoint_transform_tool_to_table
     if len(waypoints) == len(tracked):
         figures["planning_change_m"] = _outline_distance(tool, waypoints, tracked, axes=2)
-    moved = evidence.motion.transform_tool_to_table
+    moved = motion.transform_tool_to_table
     nearest = cKDTree(moved[:, :3, 3]).query(waypoints[:, :3, 3])[1]
     figures["following_error_m"] = _outline_distance(tool, moved[nearest], waypoints)
     return figures
 
 
 def set_upright(poses: Array, limits: dict[str, Any]) -> Array:
-    """Return poses (N, 4, 4) turned upright, with their heading kept, at the task's working height above the table."""
-    forward = poses[:, :3, 1] * (1.0, 1.0, 0.0)
-    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    """Return poses (..., 4, 4) turned upright, their heading kept, at the task's working height above the table."""
+    forward = poses[..., :3, 1] * (1.0, 1.0, 0.0)
+    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
     up = np.broadcast_to([0.0, 0.0, 1.0], forward.shape)
-    place = poses[:, :3, 3].copy()
-    place[:, 2] = np.clip(place[:, 2], limits["tip_height_lower_m"], limits["tip_height_upper_m"])
+    place = poses[..., :3, 3].copy()
+    place[..., 2] = np.clip(place[..., 2], limits["tip_height_lower_m"], limits["tip_height_upper_m"])
     return se3.make_transform(np.stack([np.cross(forward, up), forward, up], axis=-1), place)
 
 
 def _does_it(evidence: Evidence, time_s: Array, poses: Array) -> bool:
-    """Whether a tool that follows the path exactly does the task, by physics."""
-    if len(poses) < 2:
+    """Whether tools that follow poses (tools, N, 4, 4) exactly do the task, by physics."""
+    if len(time_s) < 2:
         return False
     from dreamitate_sim.demonstrator import Demonstration
     from dreamitate_sim.scene import ToolMotion
@@ -117,12 +126,12 @@ def _stretched(times: Array, count: int) -> Array:
     return np.linspace(times[0], times[-1], count)
 
 
-def _true_poses(evidence: Evidence) -> Array | None:
-    """Return the clip's true transform_tool_to_table (12, 4, 4), None where it has no truth."""
+def _true_poses(evidence: Evidence, tool: str) -> Array | None:
+    """Return the clip's true transform_tool_to_table (12, 4, 4) of a tool, None where it has no truth."""
     truth, to_table = evidence.clip.truth, evidence.clip.rig.transform_reference_to_table
-    if truth is None or to_table is None or evidence.track.tool not in truth:
+    if truth is None or to_table is None or tool not in truth:
         return None
-    return to_table @ truth[evidence.track.tool]
+    return to_table @ truth[tool]
 
 
 def _outline_distance(tool: Tool, poses: Array, others: Array, axes: int = 3) -> float:

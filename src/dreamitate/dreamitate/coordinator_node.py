@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Rollout, TrackTool
 from dreamitate_msgs.msg import Verdict
+from numpy.typing import NDArray
 from rclpy.action import ActionClient
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup, load_arms
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import Cancelled, DreamitateError
-from dreamitate_core.robot import Robot, load_robot
 from dreamitate_core.task import Task, load_task
-from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_exec.interface import WAITS_FOR_APPROVAL
 from dreamitate_exec.preview import preview
@@ -45,6 +45,8 @@ SPANS = {
     "judge": (0.95, 1.0),
 }
 """The share of a rollout that each stage is; `plan` is the first part of the executor's work."""
+Array = NDArray[np.float64]
+
 EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
 _ARM_STOP_LIMIT_S = 1.0
 
@@ -54,7 +56,8 @@ class CoordinatorNode(StageNode):
 
     def __init__(self) -> None:
         super().__init__(COORDINATOR)
-        self._robot = load_robot(self.value("robot"))
+        self._task = load_task(self.value("task"))
+        self._arms = load_arms(self._task, self.value("robot"))
         self._heard = Listener(self, COORDINATOR.subscribes)
         self._recorder = RecorderClient(self)
         self._verdicts = self.publisher(Verdict, "verdict")
@@ -62,7 +65,7 @@ class CoordinatorNode(StageNode):
         self._track = StageClient(self, TrackTool, "track_tool")
         self._execute = StageClient(self, ExecuteTrajectory, "execute_trajectory")
         self._scene = SceneClient(self)
-        self._arm = ArmStopper(self, self.value("controller"))
+        self._stoppers = [ArmStopper(self, arm.prefix + self.value("controller")) for arm in self._arms]
         self._writer = ThreadPoolExecutor(1, "folder")
         self._first_folder = self.value("folder")
         self._action = StageAction(self, Rollout, "rollout", self._roll_out, Rollout.Result.UNEXPECTED, lambda: "")
@@ -143,12 +146,13 @@ class CoordinatorNode(StageNode):
 
     def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
-        request = ExecuteTrajectory.Goal(task=goal.request.task, robot=self._robot.name, trajectories=trajectories)
+        robot = self.value("robot")
+        request = ExecuteTrajectory.Goal(task=goal.request.task, robot=robot, trajectories=trajectories)
         tracks = [read_track(message) for message in trajectories]
-        task = load_task(goal.request.task)
+        task, arms = self._task, self._arms
 
         def preview_plan(message: Any) -> None:
-            self._keep(run, lambda: _keep_preview(run.folder, task, self._robot, tracks, message))
+            self._keep(run, lambda: _keep_preview(run.folder, task, arms, tracks, message))
 
         self._recorder.pictures(True)
         self._heard.start_motion()
@@ -161,16 +165,18 @@ class CoordinatorNode(StageNode):
                 run.name = "execute" if result.moved else "plan"
                 if not result.plans:
                     said, waypoint = result.error_msg, result.waypoint
-                    self._keep(run, lambda: _keep_refusal(run.folder, task, self._robot, tracks, said, waypoint))
-            if not self._execute.ended and not self._arm.stop(_ARM_STOP_LIMIT_S):
+                    self._keep(run, lambda: _keep_refusal(run.folder, task, arms, tracks, said, waypoint))
+            stoppers = [] if self._execute.ended else self._stoppers
+            answered = [stopper.stop(_ARM_STOP_LIMIT_S) for stopper in stoppers]  # each is told, whatever another does
+            if not all(answered):
                 self.get_logger().error("the arm's controller did not answer the request to stop")
             raise
         finally:
             self._heard.on_plan = lambda _: None
             views, fps = self._heard.film.stop()
-            time_s, position = self._heard.motion(self._robot.joint_names)
-            plan = self._heard.plan()
-            self._keep(run, lambda: _keep_motion(run.folder, plan, time_s, position))
+            time_s, position = self._heard.motion([arm.prefix + name for arm in arms for name in arm.robot.joint_names])
+            plans = [self._heard.plan(arm.tool.name) for arm in arms]
+            self._keep(run, lambda: _keep_motion(run.folder, arms, plans, time_s, position))
             self._keep(run, lambda: run.folder.add_execution(views, fps))
 
     def _keep(self, run: "_Run", write: Callable[[], None]) -> None:
@@ -181,7 +187,7 @@ class CoordinatorNode(StageNode):
         try:
             if first:
                 return RunFolder(Path(first))
-            settings = {"task": request.task, "seed": request.seed, "robot": self._robot.name}
+            settings = {"task": request.task, "seed": request.seed, "robot": self.value("robot")}
             settings["domain"] = self.context.get_domain_id()  # `dreamitate approve` looks there
             return RunFolder.create(Path(self.value("runs")), settings)
         except (DreamitateError, OSError) as problem:
@@ -284,25 +290,42 @@ def _keep_tracks(folder: RunFolder, clip: Clip, trajectories: list[Any]) -> None
     folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
 
 
-def _keep_preview(folder: RunFolder, task: Task, robot: Robot, tracks: Sequence[ToolTrajectory], message: Any) -> None:
-    number, track = next((n, track) for n, track in enumerate(tracks) if track.tool == message.tool)
-    plan, tool = read_plan(message), load_tool(message.tool)
-    title = f"{robot.name} with {tool.name}: {plan.duration_s:.2f} s. {' '.join(plan.notes)}"
-    folder.add_preview(preview(track, plan, task, robot, tool), title, number)
+def _keep_preview(
+    folder: RunFolder, task: Task, arms: Sequence[ArmSetup], tracks: Sequence[ToolTrajectory], message: Any
+) -> None:
+    together = enumerate(zip(arms, tracks, strict=True))
+    number, arm, track = next((n, arm, track) for n, (arm, track) in together if track.tool == message.tool)
+    plan = read_plan(message)
+    title = f"{arm.robot.name} with {arm.tool.name}: {plan.duration_s:.2f} s. {' '.join(plan.notes)}"
+    seen = preview(track, plan, task, arm.robot, arm.tool, base=arm.transform_base_to_table)
+    folder.add_preview(seen, title, number)
 
 
 def _keep_refusal(
-    folder: RunFolder, task: Task, robot: Robot, tracks: Sequence[ToolTrajectory], said: str, waypoint: int
+    folder: RunFolder,
+    task: Task,
+    arms: Sequence[ArmSetup],
+    tracks: Sequence[ToolTrajectory],
+    said: str,
+    waypoint: int,
 ) -> None:
-    for number, track in enumerate(tracks):
-        folder.add_preview(preview(track, None, task, robot, load_tool(track.tool), waypoint), said, number)
+    for number, (arm, track) in enumerate(zip(arms, tracks, strict=True)):
+        seen = preview(track, None, task, arm.robot, arm.tool, waypoint, arm.transform_base_to_table)
+        folder.add_preview(seen, said, number)
 
 
-def _keep_motion(folder: RunFolder, plan: Any, time_s: Any, position: Any) -> None:
-    if plan:
-        folder.add_plan(read_plan(plan))
+def _keep_motion(
+    folder: RunFolder, arms: Sequence[ArmSetup], plans: Sequence[Any], time_s: Array, position: Array
+) -> None:
+    """position: (N, dofs) of all arms, which depart when the first of them does."""
+    for number, plan in enumerate(plans):
+        if plan:
+            folder.add_plan(read_plan(plan), number)
     if len(time_s):
-        folder.add_motion(*since_departure(time_s, np.asarray(position)))
+        time_s, position = since_departure(time_s, position)
+        ends = np.cumsum([arm.robot.dof for arm in arms])[:-1]
+        for number, own in enumerate(np.split(position, ends, axis=1)):
+            folder.add_motion(time_s, own, number=number)
 
 
 def main() -> None:

@@ -4,16 +4,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from dreamitate_core.arms import load_arms
 from dreamitate_core.clip import read_clip
 from dreamitate_core.plan import read_plan
-from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import read_tracks
 
 from . import blame
 from .pipeline import track_on_table
 from .report import STAGE_FILES, headline
-from .run_folder import CANCELED, COMPLETED, FAILED, RUNNING, Ending, RunFolder, read_json, read_motion
+from .run_folder import CANCELED, COMPLETED, FAILED, RUNNING, Ending, RunFolder, of_arm, read_json, read_motion
 
 
 def close_what_was_cut_off(folder: RunFolder, reason: str, interrupted: bool) -> None:
@@ -43,13 +43,17 @@ def _evidence(folder: Path, settings: dict[str, Any]) -> blame.Evidence:
     """Return what a simulated rollout left. Raises DreamitateError where something is missing."""
     from dreamitate_sim.scene import make_scene
 
-    task, robot = load_task(settings["task"]), load_robot(settings["robot"])
+    task = load_task(settings["task"])
+    arms = load_arms(task, settings["robot"])
     clip = read_clip(folder / "dream")
     if clip.truth is None and (folder / "demonstration").is_dir():
         clip.truth = read_clip(folder / "demonstration").truth
-    track = track_on_table(read_tracks(folder / "track.npz"), task.tools[0], clip.rig)
+    tracked = read_tracks(folder / "track.npz")
+    tracks = [track_on_table(tracked, arm.tool.name, clip.rig) for arm in arms]
+    plans = [read_plan(folder / of_arm("plan.npz", number)) for number in range(len(arms))]
+    motions = [read_motion(folder, arm, number) for number, arm in enumerate(arms)]
     scene = make_scene(task, int(settings["seed"]), "test")
-    return blame.Evidence(scene, clip, track, read_plan(folder / "plan.npz"), read_motion(folder, task, robot))
+    return blame.Evidence(scene, clip, tracks, plans, motions)
 
 
 def last_lines(folder: Path) -> str:

@@ -2,9 +2,8 @@
 
 from geometry_msgs.msg import TransformStamped
 
-from dreamitate_core.robot import load_robot
+from dreamitate_core.arms import load_arms
 from dreamitate_core.task import load_task
-from dreamitate_core.tool import load_tool
 from dreamitate_ros.messages import fill_frame
 from dreamitate_ros.stage_node import StageNode, run_node
 from dreamitate_ros.static_frames import static_frames
@@ -18,8 +17,8 @@ class FramesNode(StageNode):
 
     def __init__(self) -> None:
         super().__init__(FRAMES)
-        task, robot = load_task(self.value("task")), load_robot(self.value("robot"))
-        frames = static_frames(task, robot, load_tool(task.tools[0]), self.value("root"))
+        task = load_task(self.value("task"))
+        frames = static_frames(task, load_arms(task, self.value("robot")), self.value("root"))
         stamp = self.now_ns()
         self._publisher = self.publisher(TFMessage, "/tf_static")
         self._publisher.publish(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dreamitate_core.arms import load_arms
 from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.paths import config_dir
 from dreamitate_core.robot import Robot, load_robot, robot_names
@@ -120,7 +121,12 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
     values = check_arguments(given)
     task = load_task(values["task"])
     robot = load_robot(task.robot if values["robot"] == TASK_ROBOT else values["robot"])
-    hardware, tool = values["hardware"], task.tools[0]
+    hardware, tool, arms = values["hardware"], task.tools[0], load_arms(task, robot.name)
+    if len(arms) > 1 and (hardware != "sim" or values["planner"] != "embedded"):
+        raise DreamitateError(
+            f"Task {task.name!r} moves {len(arms)} arms: they are rolled out with hardware:=sim and planner:=embedded;"
+            f" asked for are {hardware} and {values['planner']}."
+        )
     check_packages(robot, hardware, values["planner"])
     controller = hardware_controller(robot, hardware)
     seed, replay = int(values["seed"]), values["replay"]
@@ -152,6 +158,7 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
         "robot": robot.name,
         "planner": values["planner"],
         "controller": controller,
+        "task": task.name if len(arms) > 1 else "",
         "approve": values["approve"] == "true",
     }
     if hardware == "sim":

@@ -6,7 +6,17 @@ from dreamitate_data.interface import CALIBRATION, CAPTURE, RECORDER, SESSION
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
 from dreamitate_exec.interface import MOVEIT
 from dreamitate_gen.interface import INTERFACE as GENERATOR
-from dreamitate_ros.interface import LATCHED, RELIABLE, SENSOR, NodeInterface, Parameter, Served, Topic, Value
+from dreamitate_ros.interface import (
+    LATCHED,
+    LATCHED_EACH,
+    RELIABLE,
+    SENSOR,
+    NodeInterface,
+    Parameter,
+    Served,
+    Topic,
+    Value,
+)
 from dreamitate_sim.interface import INTERFACE as SIM
 from dreamitate_track.interface import INTERFACE as TRACKER
 
@@ -31,7 +41,7 @@ COORDINATOR = NodeInterface(
     ),
     subscribes=(
         Topic("camera_{1,2}/color/image_raw", _IMAGE, "Filmed while the arm moves.", SENSOR),
-        Topic("plan", "dreamitate_msgs/msg/Plan", "Kept.", LATCHED),
+        Topic("plan", "dreamitate_msgs/msg/Plan", "Kept.", LATCHED_EACH),
         Topic("joint_states", "sensor_msgs/msg/JointState", "The motion that is kept."),
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "Where the cameras are.", LATCHED),
     ),

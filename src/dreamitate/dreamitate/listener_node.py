@@ -25,7 +25,7 @@ class Listener:
 
     def __init__(self, node: Any, topics: tuple[Topic, ...]) -> None:
         self._joints: list[tuple[int, list[str], list[float]]] = []
-        self._plan: bytes | None = None
+        self._plans: dict[str, Any] = {}
         self.on_plan: Callable[[Any], None] = lambda _: None
         """Called with each plan's message as it comes."""
         self.film = Film()
@@ -39,12 +39,12 @@ class Listener:
 
     def start_motion(self) -> None:
         """Keep joint states and pictures from now on."""
-        self._joints, self._plan = [], None
+        self._joints, self._plans = [], {}
         self.film.start()
 
-    def plan(self) -> Any:
-        """Return the plan message that came since `start_motion`, None where none did."""
-        return deserialize_message(self._plan, Plan) if self._plan else None
+    def plan(self, tool: str) -> Any:
+        """Return the plan message for a tool that came since `start_motion`, None where none did."""
+        return self._plans.get(tool)
 
     def motion(self, joint_names: list[str]) -> tuple[Array, Array]:
         """Return time_s (N,) from the first joint state, and position (N, dof) rad, since `start_motion`."""
@@ -63,8 +63,9 @@ class Listener:
             if name == "/tf_static":
                 self.frames.take(deserialize_message(message, TFMessage))
             elif name == "plan":
-                self._plan = message
-                self.on_plan(deserialize_message(message, Plan))
+                plan = deserialize_message(message, Plan)
+                self._plans[plan.tool] = plan
+                self.on_plan(plan)
             elif not self.film.running:
                 return
             elif camera:

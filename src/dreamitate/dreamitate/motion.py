@@ -1,5 +1,6 @@
-"""Carry out a plan in the simulator, without ROS, and keep what was seen and measured on the way."""
+"""Carry out plans in the simulator, without ROS, and keep what was seen and measured on the way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,54 +25,67 @@ FILM_SIZE = (576, 336)
 
 @dataclass
 class Motion:
-    """How the arm moved. time_s: (N,) from the plan's start; position: (N, dof) rad; transform_tool_to_table:
-    (N, 4, 4); views: both cameras' pictures at views_fps; problem: why it ended early, empty where it did not."""
+    """How an arm moved. time_s: (N,) from the plan's start; position: (N, dof) rad; transform_tool_to_table:
+    (N, 4, 4)."""
 
     time_s: Array
     position: Array
     transform_tool_to_table: Array
+
+
+@dataclass
+class Moved:
+    """How all arms moved. views: both cameras' pictures at FILM_FPS; problem: why it ended early, empty where it did
+    not."""
+
+    motions: list[Motion]
     views: list[tuple[Image, Image]] = field(default_factory=list)
-    views_fps: float = FILM_FPS
     problem: str = ""
 
 
-def move(simulation: Any, plan: Plan, filmed: bool, progress: Progress = quiet) -> Motion:
-    """Follow the plan to its end and let the scene come to rest; film it where asked.
+def move(simulation: Any, plans: Sequence[Plan], filmed: bool, progress: Progress = quiet) -> Moved:
+    """Follow the plans, one per arm, to their end and let the scene come to rest; film it where asked.
 
-    Where `progress` raises, the arm is told to stop first.
+    Where `progress` raises, or an arm stops on its way, all arms are told to stop first.
     """
     times: list[float] = []
-    positions: list[Array] = []
-    poses: list[Array] = []
+    positions: list[list[Array]] = []
+    poses: list[list[Array]] = []
     views: list[tuple[Image, Image]] = []
     start_s = simulation.time_s
-    limit_s = plan.duration_s + LATE_S
+    limit_s = plans[0].duration_s + LATE_S
     problem = ""
-    simulation.start(plan.time_s, plan.position, plan.velocity)
+    for arm, plan in zip(simulation.arms, plans, strict=True):
+        arm.start(plan.time_s, plan.position, plan.velocity)
     try:
         while True:
             elapsed_s = simulation.time_s - start_s
             times.append(elapsed_s)
-            positions.append(np.array(simulation.joint_position, float))
-            poses.append(np.array(simulation.transform_tool_to_table, float))
+            positions.append([np.array(arm.position, float) for arm in simulation.arms])
+            poses.append([np.array(arm.transform_tool_to_table, float) for arm in simulation.arms])
             if filmed and len(views) <= elapsed_s * FILM_FPS:
                 views.append((simulation.render(1, *FILM_SIZE), simulation.render(2, *FILM_SIZE)))
             progress("execute", min(elapsed_s / limit_s, 1.0))
-            follow = simulation.following
-            if follow.state != "running":
-                problem = "" if follow.state == "done" else f"The arm stopped on its way: {follow.reason}"
-                break
+            follows = [arm.following for arm in simulation.arms]
+            problem = next((f"The arm stopped on its way: {f.reason}" for f in follows if f.state == "aborted"), "")
             if elapsed_s > limit_s:
-                problem = f"The arm was not at the plan's end {LATE_S:g} s after its time."
+                problem = problem or f"The arm was not at the plan's end {LATE_S:g} s after its time."
+            if problem or all(follow.state == "done" for follow in follows):
                 break
             simulation.step(STEP_S)
     except BaseException:
-        simulation.stop()
+        _stop(simulation)
         raise
     if problem:
-        simulation.stop()
+        _stop(simulation)
     simulation.step(SETTLE_S)
-    return Motion(np.array(times), np.array(positions), np.array(poses), views, FILM_FPS, problem)
+    each = zip(zip(*positions, strict=True), zip(*poses, strict=True), strict=True)
+    return Moved([Motion(np.array(times), np.array(p), np.array(t)) for p, t in each], views, problem)
+
+
+def _stop(simulation: Any) -> None:
+    for arm in simulation.arms:
+        arm.stop()
 
 
 def since_departure(time_s: Array, position: Array) -> tuple[Array, Array]:

@@ -8,18 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dreamitate_core.arms import load_arms
 from dreamitate_core.camera import Image, StereoRig, load_rig
 from dreamitate_core.clip import Clip, read_clip, write_clip
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
-from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
-from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 
 from . import blame
-from .motion import Motion, move
+from .motion import FILM_FPS, Moved, move
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 
 
@@ -112,7 +111,7 @@ class _Episode:
         progress: Progress,
     ) -> None:
         self.task = load_task(task_name)
-        self.robot, self.tool = load_robot(self.task.robot), load_tool(self.task.tools[0])
+        self.arms = load_arms(self.task)
         self.rig = load_rig(self.task.rig)
         self.seed, self.generator, self.tracker, self.planner = seed, generator, tracker, planner
         self.folder, self.model, self.progress = folder, model, progress
@@ -127,7 +126,7 @@ class _Episode:
 
         with self._run_stage("photos"):
             scene = make_scene(self.task, self.seed, "test")
-            simulation = TableSimulation(scene, self.robot, self.tool)
+            simulation = TableSimulation(scene, self.arms)
             camera = self.rig.camera_1
             photos = [simulation.render(index, camera.width, camera.height) for index in (1, 2)]
             if self.folder is not None:
@@ -135,15 +134,15 @@ class _Episode:
         with self._run_stage("dream"):
             clip = self._dream(scene, photos)
         with self._run_stage("track"):
-            track = self._track(clip)
+            tracks = self._track(clip)
         with self._run_stage("plan"):
-            plan = self._plan(track, simulation)
+            plans = self._plan(tracks, simulation)
         with self._run_stage("execute"):
-            motion = self._execute(simulation, plan)
+            moved = self._execute(simulation, plans)
         with self._run_stage("judge"):
             verdict = simulation.judge()
             self.verdict_text = verdict.text
-            evidence = blame.Evidence(scene, clip, track, plan, motion)
+            evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
             figures = {**verdict.figures, **blame.measure(evidence)}
             result = EpisodeResult(verdict.success, figures=figures)
             if not verdict.success:
@@ -192,32 +191,35 @@ class _Episode:
         write_clip(clip_folder, demonstrate(scene, 0, int(size["width"]), int(size["height"]), self._say))
         return clip_folder
 
-    def _track(self, clip: Clip) -> ToolTrajectory:
+    def _track(self, clip: Clip) -> list[ToolTrajectory]:
         from dreamitate_track.overlay import draw_overlay
         from dreamitate_track.track import track
 
         tracks = track(clip, self.tracker, self._say)
         if self.folder is not None:
             self.folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
-        return track_on_table(tracks, self.tool.name, clip.rig)
+        return [track_on_table(tracks, arm.tool.name, clip.rig) for arm in self.arms]
 
-    def _plan(self, track: ToolTrajectory, simulation: Any) -> Plan:
-        from dreamitate_exec.plan import plan
+    def _plan(self, tracks: list[ToolTrajectory], simulation: Any) -> list[Plan]:
+        from dreamitate_exec.plan import plan_arms
         from dreamitate_exec.preview import preview
 
-        planned = plan(
-            track, self.task, self.robot, self.tool, simulation.joint_position, self.planner, progress=self._say
-        )
+        starts = [arm.position for arm in simulation.arms]
+        plans = plan_arms(tracks, self.task, self.arms, starts, self.planner, self._say)
         if self.folder is not None:
-            self.folder.add_plan(planned)
-            self.folder.add_preview(preview(track, planned, self.task, self.robot, self.tool), " ".join(planned.notes))
-        return planned
+            for number, (arm, track, planned) in enumerate(zip(self.arms, tracks, plans, strict=True)):
+                self.folder.add_plan(planned, number)
+                base = arm.transform_base_to_table
+                seen = preview(track, planned, self.task, arm.robot, arm.tool, base=base)
+                self.folder.add_preview(seen, " ".join(planned.notes), number)
+        return plans
 
-    def _execute(self, simulation: Any, plan: Plan) -> Motion:
-        motion = move(simulation, plan, filmed=self.folder is not None, progress=self._say)
+    def _execute(self, simulation: Any, plans: list[Plan]) -> Moved:
+        moved = move(simulation, plans, filmed=self.folder is not None, progress=self._say)
         if self.folder is not None:
-            self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table)
-            self.folder.add_execution(motion.views, motion.views_fps)
-        if motion.problem:
-            raise DreamitateError(motion.problem)
-        return motion
+            for number, motion in enumerate(moved.motions):
+                self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table, number)
+            self.folder.add_execution(moved.views, FILM_FPS)
+        if moved.problem:
+            raise DreamitateError(moved.problem)
+        return moved

@@ -6,16 +6,18 @@ A folder that was left early, by a failure or a killed process, gives a page too
 import base64
 import html
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from dreamitate_core.arms import load_arms
 from dreamitate_core.clip import Clip, read_clip, read_image, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, read_plan
-from dreamitate_core.robot import Robot, load_robot
+from dreamitate_core.robot import Robot
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks
 from dreamitate_core.video import read_mp4
@@ -23,7 +25,7 @@ from dreamitate_core.video import read_mp4
 from .joint_figure import draw_joints
 from .motion import Motion
 from .path_figure import STATUS_COLOUR, ToolPaths, draw_path
-from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, read_json, read_motion
+from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, of_arm, read_json, read_motion
 
 STAGE_LABELS = {"photos": "Look", "dream": "Dream", "track": "Track", "plan": "Plan", "execute": "Execute"}
 STAGE_FILES = {
@@ -63,18 +65,24 @@ def write_page(folder: Path) -> Path:
     """Draw what can be drawn, write `index.html` into a rollout's folder, and return its path."""
     record = read_json(folder / "verdict.json")
     clip = _read(lambda: read_clip(folder / "dream"))
-    track = _read(lambda: next(iter(read_tracks(folder / "track.npz").values())))
-    plan = _read(lambda: read_plan(folder / "plan.npz"))
-    robot = _read(lambda: load_robot(_plain_setting(record, "robot")))
-    motion = _read(lambda: read_motion(folder, load_task(_plain_setting(record, "task")), robot)) if robot else None
-    _draw(folder, clip, track, plan, robot, motion)
+    tracks = _read(lambda: read_tracks(folder / "track.npz")) or {}
+    arms = _read(lambda: load_arms(load_task(_plain_setting(record, "task")), _plain_setting(record, "robot"))) or []
+    notes: list[str] = []
+    if clip is not None:
+        _draw_strip(folder / "strip.jpg", clip, folder / "tracked.mp4")
+    for number, arm in enumerate(arms):
+        plan = _read(partial(read_plan, folder / of_arm("plan.npz", number)))
+        motion = _read(partial(read_motion, folder, arm, number))
+        _draw(folder, clip, tracks.get(arm.tool.name), plan, arm.robot, motion, number)
+        notes += [] if plan is None else plan.notes
     sections = [
         _header(record),
         _banner(record),
         _stages(folder, record),
         _videos(folder, record),
-        _strip(folder, track, record),
-        _plots(folder, plan, record),
+        _strip(folder, tracks, record),
+        *(_plots(folder, number, record) for number in range(max(len(arms), 1))),
+        _notes(notes),
         _timings(folder),
         _repeat(record),
         _files(folder),
@@ -105,14 +113,13 @@ def _draw(
     clip: Clip | None,
     track: ToolTrajectory | None,
     plan: Plan | None,
-    robot: Robot | None,
+    robot: Robot,
     motion: Motion | None,
+    number: int,
 ) -> None:
-    """Write strip.jpg, path_3d.png and joints.png as far as there is something to draw."""
-    if clip is not None:
-        _draw_strip(folder / "strip.jpg", clip, folder / "tracked.mp4")
+    """Write path_3d.png and joints.png of an arm as far as there is something to draw."""
     if plan is not None:
-        draw_joints(folder / "joints.png", plan, robot, motion)
+        draw_joints(folder / of_arm("joints.png", number), plan, robot, motion)
     to_table = clip.rig.transform_reference_to_table if clip is not None else None
     if clip is not None and track is not None and (track.frame == "table" or to_table is not None):
         tracked = track if to_table is None or track.frame == "table" else track.in_frame("table", to_table)
@@ -120,7 +127,7 @@ def _draw(
         moved = motion.transform_tool_to_table if motion is not None else None
         tool = next(tool for tool in clip.tools if tool.name == track.tool)
         paths = ToolPaths(tool, tracked, planned, moved, clip.background_1, clip.rig)
-        draw_path(folder / "path_3d.png", paths)
+        draw_path(folder / of_arm("path_3d.png", number), paths)
 
 
 def _draw_strip(path: Path, clip: Clip, tracked: Path) -> None:
@@ -222,33 +229,42 @@ def _videos(folder: Path, record: dict[str, Any]) -> str:
     return f'<div class="two">{cards[0]}{cards[1]}</div><div class="two">{cards[2]}{cards[3]}</div>'
 
 
-def _strip(folder: Path, track: ToolTrajectory | None, record: dict[str, Any]) -> str:
+def _strip(folder: Path, tracks: dict[str, ToolTrajectory], record: dict[str, Any]) -> str:
     if not (folder / "strip.jpg").is_file():
         return _card("Frame by frame", _missing("dream", record))
     content = f'<div class="strip">{_picture(folder / "strip.jpg", "12 stereo pairs")}'
-    if track is None:
+    if not tracks:
         return _card("Frame by frame", f"{content}</div>{_missing('track', record)}")
-    cells = "".join(
-        f'<div title="{Status(int(status)).name.lower()}, score {score:.2f}">'
-        f'<i style="--score:{score:.3f};--status:{STATUS_COLOUR[Status(int(status))]}"></i>{time_s:.2f} s</div>'
-        for status, score, time_s in zip(track.status, track.score, track.time_s, strict=True)
-    )
+    rows = "".join(f'<div class="quality">{_quality(track)}</div>' for track in tracks.values())
     legend = "".join(
         f'<span><i style="background:{colour}"></i>{status.name.lower().replace("_", " ")}</span>'
         for status, colour in STATUS_COLOUR.items()
     )
-    bars = f'<div class="quality">{cells}</div></div><div class="legend">tracker\'s score and status: {legend}</div>'
+    which = f" of {', '.join(html.escape(tool) for tool in tracks)}" if len(tracks) > 1 else ""
+    bars = f'{rows}</div><div class="legend">tracker\'s score and status{which}: {legend}</div>'
     return _card("Frame by frame", content + bars)
 
 
-def _plots(folder: Path, plan: Plan | None, record: dict[str, Any]) -> str:
-    path, joints = folder / "path_3d.png", folder / "joints.png"
+def _quality(track: ToolTrajectory) -> str:
+    return "".join(
+        f'<div title="{html.escape(track.tool)}: {Status(int(status)).name.lower()}, score {score:.2f}">'
+        f'<i style="--score:{score:.3f};--status:{STATUS_COLOUR[Status(int(status))]}"></i>{time_s:.2f} s</div>'
+        for status, score, time_s in zip(track.status, track.score, track.time_s, strict=True)
+    )
+
+
+def _plots(folder: Path, number: int, record: dict[str, Any]) -> str:
+    path, joints, preview = (folder / of_arm(name, number) for name in ("path_3d.png", "joints.png", "preview.png"))
     left = _picture(path, "the tool's path", "plot") if path.is_file() else _missing("track", record)
     right = _picture(joints, "the joints", "plot") if joints.is_file() else _missing("plan", record)
-    notes = "" if plan is None else "".join(f"<p>{html.escape(note)}</p>" for note in plan.notes)
-    preview = folder / "preview.png"
     first = _card("Before the arm moved", _picture(preview, "the preview", "plot")) if preview.is_file() else ""
-    return first + _card("Path of the tool", left) + _card("Joints", right + notes)
+    return first + _card("Path of the tool", left) + _card("Joints", right)
+
+
+def _notes(notes: list[str]) -> str:
+    """Return what the planner has to say, each thing once."""
+    said = "".join(f"<p>{html.escape(note)}</p>" for note in dict.fromkeys(notes))
+    return _card("The planner's notes", said) if said else ""
 
 
 def _timings(folder: Path) -> str:
@@ -279,15 +295,19 @@ def _repeat(record: dict[str, Any]) -> str:
 def _files(folder: Path) -> str:
     rows = []
     for name, note in FILE_NOTES.items():
-        path = folder / name
-        if path.exists():
-            inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-            size = sum(file.stat().st_size for file in inside)
-            rows.append(
-                f'<tr><td><a href="{name}">{name}{"/" if path.is_dir() else ""}</a></td><td>{note}</td>'
-                f'<td class="size">{_bytes(size)}</td></tr>'
-            )
+        rows += [_file_row(folder / name, note), _file_row(folder / of_arm(name, 1), f"{note}; of the second arm")]
     return _card("Files", f"<table>{''.join(rows)}</table>")
+
+
+def _file_row(path: Path, note: str) -> str:
+    if not path.exists():
+        return ""
+    inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    size, name = sum(file.stat().st_size for file in inside), path.name
+    return (
+        f'<tr><td><a href="{name}">{name}{"/" if path.is_dir() else ""}</a></td><td>{note}</td>'
+        f'<td class="size">{_bytes(size)}</td></tr>'
+    )
 
 
 def _missing(stage: str, record: dict[str, Any]) -> str:

@@ -3,10 +3,11 @@
 photo_1.png, photo_2.png   the scene before the dream          plan.npz        the planned joints
 preview.png                what was about to be done, before the arm moved
 dream/, dream.mp4          the dreamed clip; both views        motion.npz      the joints as they moved
-track.npz, tracked.mp4     where the tool is; drawn over it    execution.mp4   both cameras during the motion
+track.npz, tracked.mp4     where the tools are; drawn over it  execution.mp4   both cameras during the motion
 timings.json               seconds per stage                   verdict.json    how it ended, figures, all settings
 path_3d.png, joints.png, strip.jpg, index.html                 made from the others by `report.write_page`
 rollout/                   the bag, if one was recorded
+What there is of each arm is there of the second one too: plan_2.npz, motion_2.npz, preview_2.png, ...
 """
 
 import json
@@ -21,13 +22,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.arrays import write_arrays
 from dreamitate_core.clip import Clip, write_clip, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, write_plan
-from dreamitate_core.robot import Robot
-from dreamitate_core.task import Task
-from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory, write_tracks
 from dreamitate_core.video import Images, StereoVideo, write_mp4
 
@@ -103,27 +102,28 @@ class RunFolder:
         write_tracks(self.path / "track.npz", tracks)
         write_mp4(self.path / "tracked.mp4", side_by_side(overlay, background_2), overlay.fps)
 
-    def add_plan(self, plan: Plan) -> None:
-        """Keep the planned joint trajectory."""
-        write_plan(self.path / "plan.npz", plan)
+    def add_plan(self, plan: Plan, number: int = 0) -> None:
+        """Keep the planned joint trajectory; number: of the arm."""
+        write_plan(self.path / of_arm("plan.npz", number), plan)
 
     def add_preview(self, seen: "Preview", title: str, number: int = 0) -> None:
         """Keep the picture of what is about to be done, or was refused; number: of the arm."""
         from .preview_figure import draw_preview  # matplotlib: only when there is something to draw
 
-        draw_preview(self.path / ("preview.png" if number == 0 else f"preview_{number + 1}.png"), seen, title)
+        draw_preview(self.path / of_arm("preview.png", number), seen, title)
 
     def add_motion(
         self,
         time_s: NDArray[np.float64],
         position: NDArray[np.float64],
         transform_tool_to_table: NDArray[np.float64] | None = None,
+        number: int = 0,
     ) -> None:
-        """Keep how the arm moved: time_s (N,) from the plan's start, position (N, dof) rad, tool poses (N, 4, 4)."""
+        """Keep how an arm moved: time_s (N,) from the plan's start, position (N, dof) rad, tool poses (N, 4, 4)."""
         arrays = {"time_s": np.asarray(time_s, float), "position": np.asarray(position, float)}
         if transform_tool_to_table is not None:
             arrays["transform_tool_to_table"] = np.asarray(transform_tool_to_table, float)
-        write_arrays(self.path / "motion.npz", arrays)
+        write_arrays(self.path / of_arm("motion.npz", number), arrays)
 
     def add_execution(self, views: Sequence[tuple[Images, Images]], fps: float) -> None:
         """Keep what both cameras saw while the arm moved, side by side. No pictures, no file."""
@@ -156,19 +156,26 @@ class RunFolder:
         return write_page(self.path)
 
 
-def read_motion(folder: Path, task: Task, robot: Robot) -> Motion:
-    """Return the motion that a folder holds; where only joints were measured, the tool's poses follow from them.
+def of_arm(name: str, number: int) -> str:
+    """Return what a file of an arm is called: motion.npz of the first, motion_2.npz of the second."""
+    stem, _, suffix = name.partition(".")
+    return name if number == 0 else f"{stem}_{number + 1}.{suffix}"
 
-    Raises DreamitateError where it is missing or cut short, or the arm is not one that the task places.
+
+def read_motion(folder: Path, arm: ArmSetup, number: int = 0) -> Motion:
+    """Return an arm's motion that a folder holds; where only joints were measured, the tool's poses follow from them.
+
+    Raises DreamitateError where it is missing or cut short.
     """
+    path = folder / of_arm("motion.npz", number)
     try:
-        with np.load(folder / "motion.npz", allow_pickle=False) as data:
+        with np.load(path, allow_pickle=False) as data:
             arrays = {name: data[name] for name in data.files}
         time_s, position = arrays["time_s"], arrays["position"]
     except (OSError, ValueError, KeyError) as error:
-        raise DreamitateError(f"{folder}/motion.npz cannot be read: {error}.") from None
+        raise DreamitateError(f"{path} cannot be read: {error}.") from None
     poses = arrays.get("transform_tool_to_table")
-    return Motion(time_s, position, poses if poses is not None else _tool_poses(position, task, robot))
+    return Motion(time_s, position, poses if poses is not None else _tool_poses(position, arm))
 
 
 def side_by_side(video: StereoVideo, background_2: Images) -> list[Images]:
@@ -194,13 +201,12 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
     os.replace(partial, path)
 
 
-def _tool_poses(position: NDArray[np.float64], task: Task, robot: Robot) -> NDArray[np.float64]:
-    """Return where the task's tool is, (N, 4, 4) in the table frame, at joint positions (N, dof)."""
+def _tool_poses(position: NDArray[np.float64], arm: ArmSetup) -> NDArray[np.float64]:
+    """Return where an arm's tool is, (N, 4, 4) in the table frame, at joint positions (N, dof)."""
     from dreamitate_exec.chain import Chain
-    from dreamitate_exec.settings import transform_base_to_table
 
-    transform_flange_to_table = transform_base_to_table(task, robot) @ Chain(robot).flange(position)
-    return np.asarray(transform_flange_to_table @ load_tool(task.tools[0]).transform_tool_to_flange, float)
+    flange = Chain(arm.robot).flange(position)
+    return np.asarray(arm.transform_base_to_table @ flange @ arm.tool.transform_tool_to_flange, float)
 
 
 def _plain(value: object) -> object:

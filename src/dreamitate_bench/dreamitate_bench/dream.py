@@ -154,7 +154,7 @@ class Bench:
         if not sweeps:
             return []
         seen = scene.film(sweeps[0], *self.size)
-        ways = np.stack([tips_of(sweep.truth, scene.tool.tip) for sweep in sweeps])
+        ways = np.stack([tips_of(sweep.truth[0], scene.tools[0].tip) for sweep in sweeps])
         made = []
         for kind, count in self.counts.items():
             self.generator.settings["sampling"] = {**self.own, "steps": count}

@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Plan and audit, print the tables and write the report."""
     from dreamitate import provenance
+    from dreamitate_core.arms import load_arms
     from dreamitate_core.task import load_task
-    from dreamitate_exec.arms import load_arms
 
     from .plan_measure import follow_one, refuse_one
 

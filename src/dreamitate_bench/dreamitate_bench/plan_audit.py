@@ -10,9 +10,9 @@ from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial import cKDTree
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.plan import Plan
 from dreamitate_core.task import Task
-from dreamitate_exec.arms import ArmSetup
 from dreamitate_exec.settings import planning_settings
 
 from .plan_model import Contacts

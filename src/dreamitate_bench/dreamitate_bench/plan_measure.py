@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamitate_core.arms import ArmSetup, load_arms
 from dreamitate_core.plan import Plan
 from dreamitate_core.task import Task, load_task
-from dreamitate_exec.arms import ArmSetup, load_arms
 from dreamitate_exec.plan import plan_arms
 from dreamitate_exec.refusal import PlanRefused
 from dreamitate_exec.settings import planning_settings

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.camera import load_rig
 from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
-from dreamitate_exec.arms import ArmSetup
+from dreamitate_sim.arm import prefix_of
 from dreamitate_sim.gl import mujoco
 
 Array = NDArray[np.float64]
@@ -19,11 +20,6 @@ CAMERA_HALF_M = np.array([0.045, 0.0125, 0.0125])
 TABLE_TOP_M = -0.001
 """The tool may press this far into the cloth."""
 DEFAULT_TOOL_MASS_KG = 0.25
-
-
-def prefix_of(arm: ArmSetup) -> str:
-    """Return what stands before the names of an arm's parts in the model; the tool's body is `<prefix>tool`."""
-    return f"{arm.name}/"
 
 
 def arms_model(task: Task, arms: Sequence[ArmSetup]) -> mujoco.MjModel:

@@ -1,4 +1,4 @@
-"""Random paths of two fingers that turn an object between them, and ones of which one finger's must be refused."""
+"""Random paths of two tools that turn an object between them, and ones of which one tool's must be refused."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,31 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.task import Task
 from dreamitate_core.trajectory import Status
-from dreamitate_exec.arms import ArmSetup
+from dreamitate_sim.grasps import Grasp
+from dreamitate_sim.press import WIDEST_RAD, Press, press_motion
+from dreamitate_sim.rotation import PLACE_LOWER_M, PLACE_UPPER_M
 
 from .plan_paths import POSES, Asked, ask
 
 Array = NDArray[np.float64]
 
-MIDDLE_M = 0.08
-"""The object's middle lies within so much of the table's, in x and y."""
-RADIUS_M = (0.035, 0.075)
-"""Of the circle on which the fingers' axes touch the object."""
-TURN_RAD = (np.radians(25.0), np.radians(80.0))
+WIDTH_M = (0.05, 0.12)
+"""Of the object between the tools."""
+TURN_RAD = (np.radians(25.0), np.radians(45.0))
 """Counter-clockwise."""
-HEIGHT_M = (0.01, 0.03)
-LEAN_RAD = 0.25
-"""The fingers lean away from each other, as two hands do."""
-APPROACH = 4
-"""So many poses before the fingers touch the object, on the way to it."""
+LEAN_RAD = 0.08
+"""The tools lean away from each other, as two hands do."""
 
 
 def feasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup], noise: float = 1.0) -> list[Asked]:
-    """Return the left and the right finger's path: to an object from both sides, and around its middle."""
+    """Return the left and the right tool's path: to an object from both sides, and around its middle."""
     random = np.random.default_rng([seed, 3])
-    left, right = _truth(random)
+    left, right = _truth(random, task.clip_duration_s)
     return [_ask(truth, random, task, arm, noise) for truth, arm in zip((left, right), arms, strict=True)]
 
 
@@ -66,8 +64,8 @@ def infeasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup]) -> tuple[st
         half = poses.copy()
         other = both[1 - bad].track.transform_tool_to_frame
         share = np.clip(np.linspace(-0.3, 1.6, POSES), 0.0, 1.0)[:, None]
-        poses[:, :3, 3] = (1 - share) * half[:1, :3, 3] + share * other[-1:, :3, 3]
-        other[:, :3, 3] = other[-1:, :3, 3]
+        poses[:, :3, 3] = (1 - share) * half[:1, :3, 3] + share * other[POSES // 2, :3, 3]
+        other[:] = other[POSES // 2]
         met = int(np.argmax(np.linalg.norm(poses[:, :3, 3] - other[:, :3, 3], axis=1) < 0.02))
         return kind, _refused(both, bad, "arms_collide", 0, met)
     spin = se3.exp(np.array([0.0, 0.0, 0.0, 1.2, 0.0, 0.0]))  # leaning
@@ -92,24 +90,21 @@ def _refused(both: list[Asked], bad: int, reason: str, first: int, last: int) ->
     return both
 
 
-def _truth(random: np.random.Generator) -> tuple[Array, Array]:
-    """Return the poses (POSES, 4, 4) of both fingers."""
-    middle = random.uniform(-MIDDLE_M, MIDDLE_M, 2)
-    radius, turn = random.uniform(*RADIUS_M), random.uniform(*TURN_RAD)
-    first = random.uniform(-0.6, 0.6) - 0.5 * turn
-    angle = first + turn * np.concatenate([np.zeros(APPROACH), np.linspace(0.0, 1.0, POSES - APPROACH)])
-    far = radius + 0.05 * np.concatenate([np.linspace(1.0, 0.0, APPROACH), np.zeros(POSES - APPROACH)])
-    height = random.uniform(*HEIGHT_M)
-    fingers = []
-    for side in (np.pi, 0.0):
-        tips = middle + far[:, None] * np.stack([np.cos(angle + side), np.sin(angle + side)], axis=1)
-        yaw = angle + random.uniform(-np.pi, np.pi)
-        zero, outward = np.zeros(POSES), angle[POSES // 2] + side
+def _truth(random: np.random.Generator, clip_duration_s: float) -> tuple[Array, Array]:
+    """Return the poses (POSES, 4, 4) of both tools, which go as the task's demonstrators do, but lean."""
+    turn = random.uniform(*TURN_RAD)
+    first = random.uniform(-WIDEST_RAD, WIDEST_RAD - turn)
+    grasp = Grasp(random.uniform(PLACE_LOWER_M, PLACE_UPPER_M), first, random.uniform(*WIDTH_M))
+    motion = press_motion(Press(grasp, turn), clip_duration_s, random)
+    frames = np.round(np.linspace(0, len(motion.time_s) - 1, POSES)).astype(int)
+    tools = []
+    for side, poses in zip((np.pi, 0.0), motion.transform_tool_to_table[:, frames], strict=True):
+        outward = first + 0.5 * turn + side
         lean = random.uniform(0.0, LEAN_RAD) * np.array([0.0, 0.0, 0.0, -np.sin(outward), np.cos(outward), 0.0])
-        poses = se3.exp(lean) @ se3.exp(np.stack([zero, zero, zero, zero, zero, yaw], axis=1))
-        poses[:, :2, 3], poses[:, 2, 3] = tips, height
-        fingers.append(poses)
-    return fingers[0], fingers[1]
+        leaning = poses.copy()
+        leaning[:, :3, :3] = se3.exp(lean)[:3, :3] @ poses[:, :3, :3]
+        tools.append(leaning)
+    return tools[0], tools[1]
 
 
 def _ask(truth: Array, random: np.random.Generator, task: Task, arm: ArmSetup, noise: float) -> Asked:

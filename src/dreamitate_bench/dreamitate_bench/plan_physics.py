@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicHermiteSpline
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.plan import Plan
 from dreamitate_core.task import Task
-from dreamitate_exec.arms import ArmSetup
-from dreamitate_sim.arm import Motors
+from dreamitate_sim.arm import Motors, prefix_of
 from dreamitate_sim.follower import ABORTED, DONE, Follower
 from dreamitate_sim.gl import mujoco
 from dreamitate_sim.world import TIMESTEP_S
 
-from .plan_model import arms_model, prefix_of
+from .plan_model import arms_model
 from .public_arms import PublicArm
 
 Array = NDArray[np.float64]

@@ -4,13 +4,13 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from dreamitate_core import se3
+from dreamitate_core.arms import transform_base_to_table
 from dreamitate_core.plan import Plan
 from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_exec.chain import Chain
 from dreamitate_exec.inverse import load_inverse
-from dreamitate_exec.settings import transform_base_to_table
 
 from .plan_paths import Asked
 

@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import load_arms, transform_base_to_table
 from dreamitate_core.camera import load_rig
 from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import Status
-from dreamitate_exec.arms import load_arms
 from dreamitate_exec.chain import Chain
 from dreamitate_exec.inverse import load_inverse
-from dreamitate_exec.settings import transform_base_to_table
 
 from .plan_model import Contacts
 from .plan_paths import POSES, Asked, ask, feasible, upright

@@ -7,7 +7,8 @@ import coal
 import numpy as np
 from numpy.typing import NDArray
 
-from .arms import ArmSetup
+from dreamitate_core.arms import ArmSetup
+
 from .chain import Chain
 from .collision import CollisionWorld
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.camera import load_rig
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress
@@ -14,7 +15,6 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import ToolTrajectory
 
-from .arms import ArmSetup
 from .branches import DEXTERITY_LOWER, PathFollower, Profile, Stations
 from .chain import Chain
 from .collision import CollisionWorld

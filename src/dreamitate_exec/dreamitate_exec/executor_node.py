@@ -13,6 +13,7 @@ from std_srvs.srv import SetBool
 from trajectory_msgs.msg import JointTrajectoryPoint
 from visualization_msgs.msg import MarkerArray
 
+from dreamitate_core.arms import ArmSetup, load_arms, transform_base_to_table
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress
@@ -23,7 +24,6 @@ from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_ros.messages import fill_plan, read_track, set_header, stamp_ns
 from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
 
-from .arms import ArmSetup, load_arms
 from .codes_node import CODE_OF_REASON
 from .interface import INTERFACE, WAITS_FOR_APPROVAL
 from .markers_node import fresh, plan_markers
@@ -34,7 +34,6 @@ from .plan import plan_arms
 from .plan_check import PlanCheck
 from .preview import preview
 from .refusal import PlanRefused
-from .settings import transform_base_to_table
 
 Result = ExecuteTrajectory.Result
 

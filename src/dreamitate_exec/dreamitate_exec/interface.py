@@ -1,6 +1,6 @@
 """What the executor node offers."""
 
-from dreamitate_ros.interface import LATCHED, NodeInterface, Parameter, Served, Topic
+from dreamitate_ros.interface import LATCHED, LATCHED_EACH, NodeInterface, Parameter, Served, Topic
 
 PLANNERS = ("embedded", "moveit")
 PLAN_WITH_MOVEIT = "plan_with_moveit"
@@ -33,7 +33,7 @@ INTERFACE = NodeInterface(
         Topic("emergency_stop", "std_msgs/msg/Bool", "True stops the arm and keeps it stopped until false comes."),
     ),
     publishes=(
-        Topic("plan", "dreamitate_msgs/msg/Plan", "The planned motion, before the arm moves.", LATCHED),
+        Topic("plan", "dreamitate_msgs/msg/Plan", "Each arm's planned motion, before it moves.", LATCHED_EACH),
         Topic(
             "plan_markers",
             "visualization_msgs/msg/MarkerArray",

@@ -27,6 +27,13 @@ class Monitor:
         """The plan's time where the arm was last seen."""
         return float(self._plan.time_s[self._index])
 
+    @property
+    def reached_s(self) -> float:
+        """The plan's time at which the arm came to where it was last seen: where the plan pauses, the pause's begin."""
+        position = self._plan.position[: self._index + 1]
+        elsewhere = np.flatnonzero(np.abs(position - position[-1]).max(axis=1) > _EQUAL_RAD)
+        return float(self._plan.time_s[elsewhere[-1] + 1 if elsewhere.size else 0])
+
     def deviation_rad(self, position: ArrayLike, elapsed_s: float = 0.0) -> float:
         """Return the largest joint's distance from the planned path near the last match, for a position (dof,).
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import transform_base_to_table
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress
@@ -22,7 +23,7 @@ from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import ToolTrajectory
 
 from .refusal import PlanRefused, Reason
-from .settings import PlanningSettings, planning_settings, transform_base_to_table
+from .settings import PlanningSettings, planning_settings
 from .tool_path import ToolPath, check_path, smooth_path
 from .track_check import usable_frames
 

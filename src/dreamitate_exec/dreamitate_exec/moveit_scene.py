@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import transform_base_to_table
 from dreamitate_core.camera import load_rig
 from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_ros.links import read_joints
-
-from .settings import transform_base_to_table
 
 Array = NDArray[np.float64]
 

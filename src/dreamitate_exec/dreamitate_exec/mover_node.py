@@ -221,7 +221,7 @@ class Mover:
 
     def _check_in_step(self) -> None:
         """Raise StageError where an arm is not where its plan has it when the other one is where it is."""
-        ahead_s = max(arm.monitor.time_s for arm in self.arms if arm.monitor)
+        ahead_s = max(arm.monitor.reached_s for arm in self.arms if arm.monitor)
         for arm, position in zip(self.arms, self.positions() if len(self.arms) > 1 else [], strict=False):
             assert arm.monitor is not None
             off_rad, allowed_rad = arm.monitor.behind_rad(position, ahead_s, OUT_OF_STEP_S), self._tolerance_rad

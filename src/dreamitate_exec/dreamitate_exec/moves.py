@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.plan import Plan
 
-from .arms import ArmSetup
 from .branches import Stations
 from .chain import Chain
 from .refusal import PlanRefused, Reason

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dreamitate_core.arms import ArmSetup, transform_base_to_table
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
@@ -14,9 +15,7 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import ToolTrajectory
 
-from .arms import ArmSetup
 from .embedded import EmbeddedPlanner
-from .settings import transform_base_to_table
 from .together import PairPlanner
 
 Planner = Callable[[ToolTrajectory, Task, Robot, Tool, NDArray[np.float64], Progress], Plan]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import transform_base_to_table
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan
@@ -14,7 +15,7 @@ from dreamitate_core.tool import Tool
 from .chain import Chain
 from .collision import CollisionWorld
 from .refusal import PlanRefused, Reason
-from .settings import planning_settings, transform_base_to_table
+from .settings import planning_settings
 
 Array = NDArray[np.float64]
 

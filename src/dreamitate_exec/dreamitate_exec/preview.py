@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import transform_base_to_table
 from dreamitate_core.plan import Plan
 from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
@@ -14,7 +15,7 @@ from dreamitate_core.trajectory import ToolTrajectory
 
 from .chain import Chain
 from .inverse import load_inverse
-from .settings import planning_settings, transform_base_to_table
+from .settings import planning_settings
 
 Array = NDArray[np.float64]
 

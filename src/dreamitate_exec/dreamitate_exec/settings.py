@@ -6,9 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamitate_core import se3
 from dreamitate_core.errors import DreamitateError, unknown
-from dreamitate_core.robot import Robot
 from dreamitate_core.task import Task
 
 Array = NDArray[np.float64]
@@ -64,12 +62,3 @@ def planning_settings(task: Task) -> PlanningSettings:
     if not np.all(settings.workspace_lower_m < settings.workspace_upper_m):
         raise DreamitateError(f"The workspace of task {task.name!r} is empty: lower must be below upper.")
     return settings
-
-
-def transform_base_to_table(task: Task, robot: Robot) -> Array:
-    """Return where the robot stands (4, 4). Raises DreamitateError where the task does not say."""
-    placed = task.settings.get("robots") or {}
-    if robot.name not in placed:
-        raise unknown(f"robot placed on the table of task {task.name!r}", robot.name, placed)
-    name = f"transform_base_to_table of {robot.name!r} in task {task.name!r}"
-    return se3.check_transform(placed[robot.name]["transform_base_to_table"], name)

@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 LIMIT_SHARE = 0.95
 """Share of the arm's limits that time laws are made for: samples lie between the points where limits are enforced."""
-SAMPLE_SHARE = 0.98
+SAMPLE_SHARE = 0.96
 """Share of the arm's limits that every sample keeps to: controllers interpolate between samples."""
 RAMPS_S = (0.25, 0.35, 0.45, 0.55, 0.65, 0.75)
 """How long a tracked motion may take from rest to the clip's speed: what asks least acceleration of the joints is

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress
 from dreamitate_core.task import Task
 from dreamitate_core.trajectory import ToolTrajectory
 
-from .arms import ArmSetup
 from .arms_apart import ArmsApart
 from .branches import Stations
 from .embedded import DETOURED_MOST, EmbeddedPlanner, Wanted, furthest

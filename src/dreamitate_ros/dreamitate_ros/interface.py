@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 LATCHED = "latched"
 """Reliable, transient local, depth 1: who comes late still gets the last one."""
+LATCHED_EACH = "latched, one per tool"
+"""The same with depth 2: who comes late gets the last one of each of two tools or arms."""
 SENSOR = "sensor data"
 """Best effort, volatile, depth 5: a late image is worth nothing."""
 RELIABLE = "reliable"

@@ -27,11 +27,12 @@ from rclpy.subscription import Subscription
 
 from dreamitate_core.errors import Cancelled, DreamitateError
 
-from .interface import LATCHED, RELIABLE, SENSOR, NodeInterface, Parameter, Topic
+from .interface import LATCHED, LATCHED_EACH, RELIABLE, SENSOR, NodeInterface, Parameter, Topic
 from .patient_publisher_node import PatientPublisher, send_patiently
 
 QOS = {
     LATCHED: QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
+    LATCHED_EACH: QoSProfile(depth=2, durability=DurabilityPolicy.TRANSIENT_LOCAL),
     SENSOR: QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
     RELIABLE: QoSProfile(depth=10),
 }

@@ -1,39 +1,36 @@
 """An arm of `config/robots` as a part of the MuJoCo world, with a tool on its flange, and the motors' control law."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.robot import Robot
-from dreamitate_core.tool import Tool
 
+from .follower import Follower, FollowState
 from .gl import mujoco
-from .scene import Scene
 from .tool_model import UNSEEN_GROUP, add_tool
 from .world import ACTOR_GROUP, TOOL_BITS
 
 Array = NDArray[np.float64]
 
-PREFIX = "arm/"
 DEFAULT_TOOL_MASS_KG = 0.25
 BANDWIDTH_RAD_S = 50.0
 """Of the joints' position control, critically damped; industrial arms' servos reach about 8 Hz."""
 
 
-def add_arm(spec: mujoco.MjSpec, scene: Scene, robot: Robot, tool: Tool) -> None:
-    """Put the arm where the task says that it stands, with the body `tool` on its flange.
+def prefix_of(setup: ArmSetup) -> str:
+    """Return what stands before the names of an arm's parts in the model; the tool's body is `<prefix>tool`."""
+    return f"{setup.name}/"
 
-    Raises DreamitateError where the task does not say so, or the robot's URDF lacks its flange.
+
+def add_arm(spec: mujoco.MjSpec, setup: ArmSetup) -> None:
+    """Put an arm where it stands, with its tool on its flange.
+
+    Raises DreamitateError where the robot's URDF lacks its flange.
     """
-    placed = scene.task.settings.get("robots", {}).get(robot.name)
-    if placed is None:
-        raise DreamitateError(
-            f"Task {scene.task.name!r} does not say where the robot {robot.name!r} stands: add"
-            f" robots.{robot.name}.transform_base_to_table to its file."
-        )
-    name = f"transform_base_to_table of {robot.name}"
-    base = se3.check_transform(placed["transform_base_to_table"], name)
+    robot, tool, base, prefix = setup.robot, setup.tool, setup.transform_base_to_table, prefix_of(setup)
     arm = mujoco.MjSpec.from_file(str(robot.urdf))
     flange = arm.body(robot.flange_frame)
     if flange is None:
@@ -44,9 +41,10 @@ def add_arm(spec: mujoco.MjSpec, scene: Scene, robot: Robot, tool: Tool) -> None
         if not is_visual:
             geom.contype, geom.conaffinity = TOOL_BITS, 0
     frame = spec.worldbody.add_frame(pos=base[:3, 3], quat=_quaternion_wxyz(base))
-    spec.attach(arm, frame=frame, prefix=PREFIX)
+    spec.attach(arm, frame=frame, prefix=prefix)
     mount = se3.check_transform(tool.transform_tool_to_flange, f"transform_tool_to_flange of {tool.name}")
-    body = spec.body(PREFIX + robot.flange_frame).add_body(name="tool", pos=mount[:3, 3], quat=_quaternion_wxyz(mount))
+    flange = spec.body(prefix + robot.flange_frame)
+    body = flange.add_body(name=f"{prefix}tool", pos=mount[:3, 3], quat=_quaternion_wxyz(mount))
     body.mass = float(tool.settings.get("mass_kg", DEFAULT_TOOL_MASS_KG))
     body.ipos, body.inertia = tool.mesh.centroid, _box_inertia(body.mass, tool.mesh.extents)
     body.explicitinertial = True
@@ -59,7 +57,7 @@ class Motors:
     position, velocity: (dof,) rad and rad/s, in the robot's order of joints. prefix: what stands before their names.
     """
 
-    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, robot: Robot, prefix: str = PREFIX) -> None:
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, robot: Robot, prefix: str) -> None:
         joints = [model.joint(prefix + name) for name in robot.joint_names]
         self._model, self._data = model, data
         self._positions = np.array([joint.qposadr[0] for joint in joints])
@@ -95,6 +93,55 @@ class Motors:
         )
         torque = mass @ wanted + self._data.qfrc_bias[self._velocities]
         self._data.qfrc_applied[self._velocities] = np.clip(torque, -self._effort_limit, self._effort_limit)
+
+
+class SimulatedArm:
+    """One of the table's arms with its tool: it follows joint trajectories. Everything per joint is (dof,)."""
+
+    def __init__(self, model: mujoco.MjModel, data: mujoco.MjData, setup: ArmSetup) -> None:
+        """Put the arm at its home pose, at rest."""
+        self.setup, self._data = setup, data
+        self._motors = Motors(model, data, setup.robot, prefix_of(setup))
+        self._motors.place(setup.robot.home)
+        self._follower = Follower(setup.robot, setup.robot.home)
+
+    @property
+    def position(self) -> Array:
+        """rad."""
+        return self._motors.position
+
+    @property
+    def velocity(self) -> Array:
+        """rad/s."""
+        return self._motors.velocity
+
+    @property
+    def transform_tool_to_table(self) -> Array:
+        """Where the tool really is, (4, 4)."""
+        body = self._data.body(f"{prefix_of(self.setup)}tool")
+        return se3.make_transform(body.xmat.reshape(3, 3), body.xpos)
+
+    @property
+    def following(self) -> FollowState:
+        """How the last trajectory goes."""
+        return self._follower.following
+
+    def start(self, time_s: ArrayLike, position: ArrayLike, velocity: ArrayLike, delay_s: float = 0.0) -> None:
+        """Follow a trajectory: time_s (N,), position (N, dof) rad, velocity (N, dof) rad/s.
+
+        delay_s: how long until it begins; negative: it began so long ago, and the arm catches up within its limits.
+        Raises DreamitateError where it is none for this arm.
+        """
+        self._follower.start(float(self._data.time) + delay_s, time_s, position, velocity)
+
+    def stop(self) -> None:
+        """Leave the trajectory and come to rest within the arm's deceleration limits, as time goes on."""
+        self._follower.stop()
+
+    def drive(self, step_s: float) -> None:
+        """Set the motors' torques for the next step; call between mj_step1 and mj_step2."""
+        wanted = self._follower.update(float(self._data.time), step_s, self.position, self.velocity)
+        self._motors.drive(wanted.position, wanted.velocity, wanted.acceleration)
 
 
 def _quaternion_wxyz(transform: Array) -> Array:

@@ -1,6 +1,7 @@
-"""The simulated arm's controller: the action follow_joint_trajectory, with ROS's own error codes."""
+"""A simulated arm's controller: the action follow_joint_trajectory, with ROS's own error codes."""
 
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,8 @@ STOPPED_RAD_S = 0.01
 _FEEDBACK_PERIOD_S = 0.05
 _STOP_LIMIT_S = 5.0
 _STEP_LIMIT_S = 0.5
+LATEST_S = 0.5
+"""How long after its stamp, at which it begins, a trajectory may come: the arm then catches up within its limits."""
 
 
 class _Failed(Exception):  # noqa: N818 - carries a code out of the motion
@@ -32,20 +35,23 @@ class _Failed(Exception):  # noqa: N818 - carries a code out of the motion
 
 
 class ArmServer:
-    """The newest goal moves the table's arm: it takes the place of one that runs, as with ROS's own controllers.
+    """The newest goal moves an arm of the table: it takes the place of one that runs, as with ROS's own controllers.
 
-    `table` gives the simulation, its lock and word of its steps.
+    `table` gives the simulation, its lock and word of its steps; number: of the arm. The arm's prefix stands before the
+    names of its controller and of its joints.
     """
 
-    def __init__(self, node: Any, controller: str, table: Any) -> None:
-        self._node, self._table = node, table
+    def __init__(self, node: Any, controller: str, table: Any, number: int) -> None:
+        setup = table.setups[number]
+        self._node, self._table, self._arm = node, table, number
+        self._robot = replace(setup.robot, joint_names=[setup.prefix + name for name in setup.robot.joint_names])
         self.idle = threading.Event()
         self.idle.set()
         self._newest: Any = None
         self._server = ActionServer(
             node,
             FollowJointTrajectory,
-            f"{controller}/follow_joint_trajectory",
+            f"{setup.prefix}{controller}/follow_joint_trajectory",
             self._execute,
             goal_callback=self._admit,
             cancel_callback=lambda _: CancelResponse.ACCEPT,
@@ -71,7 +77,7 @@ class ArmServer:
             return Result(error_code=Result.INVALID_GOAL, error_string="A new trajectory took its place.")
         except _Failed as failed:
             if self._newest is handle:
-                self._table.stop(_STOP_LIMIT_S)
+                self._table.stop(self._arm, _STOP_LIMIT_S)
             if handle.is_cancel_requested:
                 self._node.get_logger().info("the arm was stopped on request")
                 handle.canceled()
@@ -90,22 +96,29 @@ class ArmServer:
                     self.idle.set()
 
     def _check(self, request: Any) -> Path:
-        if stamp_ns(request.trajectory.header):
-            raise _Failed(Result.OLD_HEADER_TIMESTAMP, "Trajectories start at once: their stamp must be zero.")
         try:
             names, time_s, position, velocity = read_trajectory(request.trajectory)
-            return check_path(self._table.robot, names, time_s, position, velocity, *self._table.joint_state())
+            return check_path(self._robot, names, time_s, position, velocity, *self._table.joint_state(self._arm))
         except WrongJoints as wrong:
             raise _Failed(Result.INVALID_JOINTS, str(wrong)) from None
         except DreamitateError as wrong:
             raise _Failed(Result.INVALID_GOAL, str(wrong)) from None
 
+    def _beginning(self, request: Any) -> tuple[int, float]:
+        """Return the trajectory's stamp, and how many seconds away it is; 0 and 0: it begins at once."""
+        stamp = stamp_ns(request.trajectory.header)
+        delay_s = (stamp - self._node.now_ns()) / 1e9 if stamp else 0.0
+        if delay_s < -LATEST_S:
+            said = f"The trajectory came {-delay_s:.2f} s after its beginning; at most {LATEST_S:g} s is allowed."
+            raise _Failed(Result.OLD_HEADER_TIMESTAMP, said)
+        return stamp, delay_s
+
     def _follow(self, handle: Any, path: Path) -> None:
-        names = self._table.robot.joint_names
+        names = self._robot.joint_names
         on_way = _tolerances(handle.request.path_tolerance, names)
         at_end = _tolerances(handle.request.goal_tolerance, names)
         try:
-            self._table.start(path)
+            self._table.start(self._arm, path, *self._beginning(handle.request))
         except DreamitateError as wrong:
             raise _Failed(Result.INVALID_GOAL, str(wrong)) from None
         fed_back_s = -1.0
@@ -114,7 +127,7 @@ class ArmServer:
                 self._table.stepped.wait(_STEP_LIMIT_S)
                 if self._newest is not handle:
                     raise _Replaced
-                following = self._table.following()
+                following = self._table.following(self._arm)
                 if handle.is_cancel_requested:
                     raise _Failed(Result.SUCCESSFUL, "cancelled")
                 if self._node.stopping.is_set():
@@ -134,9 +147,9 @@ class ArmServer:
                     send_patiently(partial(handle.publish_feedback, feedback), "the controller's feedback")
 
     def _feedback(self, error: Array) -> FollowJointTrajectory.Feedback:
-        feedback = FollowJointTrajectory.Feedback(joint_names=self._table.robot.joint_names)
+        feedback = FollowJointTrajectory.Feedback(joint_names=self._robot.joint_names)
         feedback.header.stamp = self._node.get_clock().now().to_msg()
-        actual, _ = self._table.joint_state()
+        actual, _ = self._table.joint_state(self._arm)
         feedback.actual.positions = actual.tolist()
         feedback.desired.positions = (actual + error).tolist()
         feedback.error.positions = np.asarray(error).tolist()

@@ -15,22 +15,23 @@ from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.video import STEPS, StereoVideo
 
 from .gl import mujoco
-from .hand import add_hand, place_hand, random_person
+from .hand import add_hand, place_hand, random_people
 from .judge import Verdict
+from .observation import Witness
 from .renderer import Renderer
 from .scene import Scene, ToolMotion, scene_kinds
 from .tool_model import add_tool
-from .world import TIMESTEP_S, build_world, object_positions, scene_rig, set_state
+from .world import TIMESTEP_S, build_world, scene_rig, set_state
 
 Array = NDArray[np.float64]
 
 TOOL_MASS_KG = 50.0
-"""The hand does not give way: the tool's motion is imposed on a body that nothing on the table can stop."""
+"""The hands do not give way: the tools' motion is imposed on bodies that nothing on the table can stop."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A motion that physics let succeed. states: (13, nq) MuJoCo positions at t = 0..12; truth: (12, 4, 4)
+    """A motion as physics let it happen. states: (13, nq) MuJoCo positions at t = 0..12; truth: (tools, 12, 4, 4)
     transform_tool_to_table at t = 1..12; verdict: at t = 12."""
 
     motion: ToolMotion
@@ -40,18 +41,18 @@ class Sweep:
 
 
 class Demonstration:
-    """A scene with a hand that holds the tool. Close it, or use it in a `with` block."""
+    """A scene with the task's tools, each in a hand."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.rig = scene_rig(scene)
-        self.tool = load_tool(scene.task.tools[0])
-        self._spec = _world_with_tool(scene, self.rig, self.tool)
+        self.tools = [load_tool(name) for name in scene.task.tools]
+        self._spec = _world_with_tools(scene, self.rig, self.tools)
         self._model = self._spec.compile()
         self._data = mujoco.MjData(self._model)
-        joint = self._model.joint("tool")
-        self._tool_position = slice(joint.qposadr[0], joint.qposadr[0] + 7)
-        self._tool_velocity = slice(joint.dofadr[0], joint.dofadr[0] + 6)
+        joints = [self._model.joint(_body_of(tool)) for tool in self.tools]
+        self._positions = np.array([joint.qposadr[0] + np.arange(7) for joint in joints])
+        self._velocities = np.array([joint.dofadr[0] + np.arange(6) for joint in joints])
 
     def successes(self, progress: Progress = quiet) -> Iterator[Sweep]:
         """Yield the ways that succeed, best first. Raises Cancelled through `progress`."""
@@ -66,18 +67,20 @@ class Demonstration:
     def film(self, sweep: Sweep, width: int, height: int, progress: Progress = quiet) -> Clip:
         """Return the clip of a sweep at any size. Raises Cancelled through `progress`."""
         rig = self.rig.cropped_and_resized(width, height)
-        person = random_person(np.random.default_rng([self.scene.seed, 32452843]), _travel(sweep.truth))
+        people = random_people(np.random.default_rng([self.scene.seed, 32452843]), sweep.truth)
         spec = self._spec.copy()
-        add_hand(spec, person, _handle(self.tool)["radius"])
+        handles = [_handle(tool) for tool in self.tools]
+        for number, (person, handle) in enumerate(zip(people, handles, strict=True)):
+            add_hand(spec, number, person, handle["radius"])
         model = spec.compile()
         data = mujoco.MjData(model)
-        handle_axis = np.array(_handle(self.tool)["ends"])
         views: list[list[NDArray[np.uint8]]] = [[], []]
         with Renderer(model, self.rig) as renderer:
             set_state(model, data, sweep.states[0])
             backgrounds = [renderer.render(data, index, width, height, bare=True) for index in (1, 2)]
             for t in range(1, STEPS + 1):
-                place_hand(model, data, person, sweep.truth[t - 1], handle_axis)
+                for number, (person, handle) in enumerate(zip(people, handles, strict=True)):
+                    place_hand(model, data, number, person, sweep.truth[number, t - 1], np.array(handle["ends"]))
                 set_state(model, data, sweep.states[t])
                 for index in (1, 2):
                     views[index - 1].append(renderer.render(data, index, width, height))
@@ -89,7 +92,7 @@ class Demonstration:
             background_1=backgrounds[0],
             background_2=backgrounds[1],
             rig=rig,
-            tools=[self.tool],
+            tools=self.tools,
             info={
                 "task": self.scene.task.name,
                 "seed": self.scene.seed,
@@ -98,26 +101,33 @@ class Demonstration:
                 "way": sweep.motion.text,
                 **sweep.verdict.figures,
             },
-            truth={self.tool.name: se3.inverse(rig.transform_reference_to_table) @ sweep.truth},
+            truth={
+                tool.name: se3.inverse(rig.transform_reference_to_table) @ poses
+                for tool, poses in zip(self.tools, sweep.truth, strict=True)
+            },
         )
 
     def follow(self, motion: ToolMotion) -> Sweep:
-        """Push the real objects along the motion, which is imposed on the tool at every step."""
-        model, data = self._model, self._data
+        """Push the real objects along the motion, which is imposed on the tools at every step."""
+        model, data, kind = self._model, self._data, scene_kinds.get(self.scene.task.name)
         mujoco.mj_resetData(model, data)
+        witness = Witness(model, data, self.scene.heights_m, [_body_of(tool) for tool in self.tools])
         frame_steps = np.round(np.arange(STEPS) / self.scene.task.fps / TIMESTEP_S).astype(int)
         time = np.arange(frame_steps[-1] + 1) * TIMESTEP_S
-        position, velocity = _joint_motion(motion, time)
+        paths = np.reshape(motion.transform_tool_to_table, (len(self.tools), -1, 4, 4))
+        each = [_joint_motion(motion.time_s, path, time) for path in paths]
+        position, velocity = (np.stack(both, axis=1) for both in zip(*each, strict=True))
         states, truth = [data.qpos.copy()], []
         for step in range(len(time)):
-            data.qpos[self._tool_position] = position[step]
-            data.qvel[self._tool_velocity] = velocity[step]
+            data.qpos[self._positions] = position[step]
+            data.qvel[self._velocities] = velocity[step]
             if step in frame_steps:
                 states.append(data.qpos.copy())
-                truth.append(_transform(position[step]))
+                truth.append([_transform(pose) for pose in position[step]])
             mujoco.mj_step(model, data)
-        verdict = scene_kinds.get(self.scene.task.name).judge(self.scene, object_positions(self.scene, model, data))
-        return Sweep(motion, np.array(states), np.array(truth), verdict)
+            witness.look()
+        verdict = kind.judge(self.scene, witness.observation())
+        return Sweep(motion, np.array(states), np.swapaxes(truth, 0, 1), verdict)
 
 
 def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progress = quiet) -> Clip:
@@ -135,19 +145,19 @@ def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progr
     )
 
 
-def _world_with_tool(scene: Scene, rig: StereoRig, tool: Tool) -> mujoco.MjSpec:
+def _world_with_tools(scene: Scene, rig: StereoRig, tools: list[Tool]) -> mujoco.MjSpec:
     spec = build_world(scene, rig)
-    body = spec.worldbody.add_body(name="tool", pos=[0.0, 0.0, 1.0], gravcomp=1.0)
-    body.mass, body.inertia, body.explicitinertial = TOOL_MASS_KG, [1.0, 1.0, 1.0], True
-    body.add_freejoint(name="tool")
-    add_tool(spec, body, tool)
+    for tool in tools:
+        body = spec.worldbody.add_body(name=_body_of(tool), pos=[0.0, 0.0, 1.0], gravcomp=1.0)
+        body.mass, body.inertia, body.explicitinertial = TOOL_MASS_KG, [1.0, 1.0, 1.0], True
+        body.add_freejoint(name=_body_of(tool))
+        add_tool(spec, body, tool)
     return spec
 
 
-def _travel(transform_tool_to_table: Array) -> Array:
-    """The tool's mean direction of travel (2,) on the table; its length is at most 1."""
-    step = np.diff(transform_tool_to_table[:, :2, 3], axis=0)
-    return np.asarray(step.sum(axis=0) / max(float(np.linalg.norm(step, axis=1).sum()), 1e-9))
+def _body_of(tool: Tool) -> str:
+    """The name of a tool's body in the model, and of its joint."""
+    return f"tool {tool.name}"
 
 
 def _handle(tool: Tool) -> dict:
@@ -158,11 +168,11 @@ def _handle(tool: Tool) -> dict:
     raise DreamitateError(f"Tool {tool.name!r} has no capsule among its `collision` pieces: the hand needs a handle.")
 
 
-def _joint_motion(motion: ToolMotion, time: Array) -> tuple[Array, Array]:
-    """The free joint's positions (N, 7) and velocities (N, 6) (linear in the table frame, angular in the tool's)."""
-    step = np.clip(np.searchsorted(motion.time_s, time, side="right") - 1, 0, len(motion.time_s) - 2)
-    fraction = (time - motion.time_s[step]) / np.diff(motion.time_s)[step]
-    transforms = motion.transform_tool_to_table
+def _joint_motion(time_s: Array, transforms: Array, time: Array) -> tuple[Array, Array]:
+    """A free joint's positions (N, 7) and velocities (N, 6) (linear in the table frame, angular in the tool's) at times
+    (N,), between poses (M, 4, 4) at times (M,)."""
+    step = np.clip(np.searchsorted(time_s, time, side="right") - 1, 0, len(time_s) - 2)
+    fraction = (time - time_s[step]) / np.diff(time_s)[step]
     poses = se3.interpolate(transforms[step], transforms[step + 1], np.clip(fraction, 0.0, 1.0))
     twist = se3.log(se3.inverse(poses[:-1]) @ poses[1:]) / TIMESTEP_S
     velocity = np.vstack([twist, np.zeros(6)])

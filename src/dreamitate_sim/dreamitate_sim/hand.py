@@ -1,6 +1,6 @@
 """A person's hand and forearm that hold a tool by its upright handle. Only to be seen: physics does not touch them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,12 +33,23 @@ class Person:
     size: float
 
 
-def random_person(random: np.random.Generator, travel: Array) -> Person:
-    """Return a random person on the table's -y side, who pushes with the hand that comes from behind the tool.
+def random_people(random: np.random.Generator, transform_tool_to_table: Array) -> list[Person]:
+    """Return the hands that hold the tools, of one random person on the table's -y side.
 
-    travel: (2,) the tool's direction of travel on the table. Where it is along y, either hand will do.
+    transform_tool_to_table: (tools, N, 4, 4), the tools' paths. One tool is pushed by the hand that comes from behind
+    it; where it travels along y, either hand will do. Of two tools, the first is in the left hand.
     """
+    step = np.diff(transform_tool_to_table[0, :, :2, 3], axis=0)
+    travel = step.sum(axis=0) / max(float(np.linalg.norm(step, axis=1).sum()), 1e-9)
     side = 1 if random.uniform(-0.3, 0.3) > travel[0] else -1
+    person = _random_person(random, side)
+    if len(transform_tool_to_table) == 1:
+        return [person]
+    x, y, z = person.elbow
+    return [replace(person, side=hand, elbow=(hand * abs(x), y, z)) for hand in (-1, 1)]
+
+
+def _random_person(random: np.random.Generator, side: int) -> Person:
     skin = SKIN_COLOURS[random.integers(len(SKIN_COLOURS))]
     shade = random.uniform(0.94, 1.03)
     red, green, blue = (min(int(value * shade), 255) for value in skin)
@@ -52,10 +63,10 @@ def random_person(random: np.random.Generator, travel: Array) -> Person:
     )
 
 
-def add_hand(spec: mujoco.MjSpec, person: Person, handle_radius_m: float) -> None:
-    """Add the bodies `hand` and `forearm`, which `place_hand` moves."""
-    hand = spec.worldbody.add_body(name="hand", mocap=True)
-    forearm = spec.worldbody.add_body(name="forearm", mocap=True)
+def add_hand(spec: mujoco.MjSpec, number: int, person: Person, handle_radius_m: float) -> None:
+    """Add the bodies `hand_<number>` and `forearm_<number>`, which `place_hand` moves."""
+    hand = spec.worldbody.add_body(name=f"hand_{number}", mocap=True)
+    forearm = spec.worldbody.add_body(name=f"forearm_{number}", mocap=True)
     skin = np.array(person.skin) / 255.0
     size, mirror = person.size, float(person.side)
     around = handle_radius_m + 0.007 * size
@@ -79,9 +90,14 @@ def add_hand(spec: mujoco.MjSpec, person: Person, handle_radius_m: float) -> Non
 
 
 def place_hand(
-    model: mujoco.MjModel, data: mujoco.MjData, person: Person, transform_tool_to_table: Array, handle_axis: Array
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    number: int,
+    person: Person,
+    transform_tool_to_table: Array,
+    handle_axis: Array,
 ) -> None:
-    """Move the hand so that it holds the tool. handle_axis: (2, 3) two points on the handle's axis, tool frame."""
+    """Move a hand so that it holds the tool. handle_axis: (2, 3) two points on the handle's axis, tool frame."""
     foot, top = se3.transform_points(transform_tool_to_table, handle_axis)
     axis = (top - foot) / np.linalg.norm(top - foot)
     grip = foot + axis * (GRIP_HEIGHT_M - foot[2]) / axis[2]
@@ -96,7 +112,7 @@ def place_hand(
     across /= np.linalg.norm(across)
     transform_forearm = se3.make_transform(np.stack([across, np.cross(z, across), z], axis=-1), wrist)
     for name, transform in (("hand", transform_hand), ("forearm", transform_forearm)):
-        index = model.body(name).mocapid[0]
+        index = model.body(f"{name}_{number}").mocapid[0]
         data.mocap_pos[index] = transform[:3, 3]
         data.mocap_quat[index] = np.roll(se3.to_quaternion_xyzw(transform), 1)
 

@@ -7,11 +7,15 @@ SPLITS = ("train", "test")
 INTERFACE = NodeInterface(
     name="sim",
     package="dreamitate_sim",
-    description="The table in MuJoCo: two cameras, an arm with its tool and its controller, and the judge.",
+    description="The table in MuJoCo: two cameras, the arms with their tools and controllers, and the judge.",
     parameters=(
         Parameter("task", "sweeping", "The task that is set up on the table, as in config/tasks."),
         Parameter("robot", "ur5", "The arm at the table, as in config/robots."),
-        Parameter("controller", "joint_trajectory_controller", "Name of the arm's trajectory controller."),
+        Parameter(
+            "controller",
+            "joint_trajectory_controller",
+            "The arms' trajectory controller, after each prefix.",
+        ),
         Parameter("seed", 1, "The scene; `~/reset` sets up a changed one.", "", (0, 2**31 - 1), read_only=False),
         Parameter("split", "test", "Objects for training or for tests.", choices=SPLITS),
         Parameter("demonstration", "", "Folder for a person's demonstration of each new scene; empty: none is made."),
@@ -24,9 +28,9 @@ INTERFACE = NodeInterface(
     publishes=(
         Topic("camera_{1,2}/color/image_raw", "sensor_msgs/msg/Image", "1280x720 rgb8, rectified."),
         Topic("camera_{1,2}/color/camera_info", "sensor_msgs/msg/CameraInfo", "Intrinsics, same stamps."),
-        Topic("joint_states", "sensor_msgs/msg/JointState", "The arm's joints."),
+        Topic("joint_states", "sensor_msgs/msg/JointState", "The arms' joints."),
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to cameras and arm base, flange to tool.", LATCHED),
-        Topic("/tf", "tf2_msgs/msg/TFMessage", "The arm's links."),
+        Topic("/tf", "tf2_msgs/msg/TFMessage", "The arms' links."),
     ),
     services=(
         Served("~/judge", "std_srvs/srv/Trigger", "The verdict on the scene as it is now; the message is JSON."),

@@ -6,20 +6,21 @@ All drawing is done by the second thread, because a GL context belongs to one th
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.camera import Image
-from dreamitate_core.robot import Robot
-from dreamitate_core.tool import Tool
 
+from .arm import SimulatedArm
+from .follower import FollowState
 from .judge import Verdict
 from .scene import Scene
-from .table_simulation import FollowState, TableSimulation
+from .table_simulation import TableSimulation
 from .trajectory_check import Path
 
 Array = NDArray[np.float64]
@@ -33,24 +34,24 @@ _LATEST_S = 0.5
 
 class LiveTable:
     """A simulation that runs. `stepped` is notified after each step; `on_step` and `on_pictures` are called by the two
-    threads, with joint positions and velocities (dof,), and with both pictures."""
+    threads, with each arm's joint positions and velocities (dof,), and with both pictures. Arms are numbered."""
 
     def __init__(
         self,
-        robot: Robot,
-        tool: Tool,
+        arms: Sequence[ArmSetup],
         period_s: float,
         speed: float,
-        on_step: Callable[[Array, Array], None],
+        on_step: Callable[[list[tuple[Array, Array]]], None],
         on_pictures: Callable[[Image, Image], None],
         picture_period_s: Callable[[bool], float],
     ) -> None:
         """period_s: real seconds of a step; speed: simulated seconds per second; picture_period_s(moving): seconds."""
-        self.robot, self._tool, self._period_s, self._speed = robot, tool, period_s, speed
+        self.setups, self._period_s, self._speed = list(arms), period_s, speed
         self._on_step, self._on_pictures, self._picture_period_s = on_step, on_pictures, picture_period_s
         self.stepped = threading.Condition()
         self.touched = False
-        """Whether the arm has moved since the scene was set up."""
+        """Whether an arm has moved since the scene was set up."""
+        self._beginning = 0, 0.0
         self._over = threading.Event()
         self._jobs: queue.Queue[tuple[Future[Any], Callable[[], Any]]] = queue.Queue()
         self._simulation: TableSimulation | None = None
@@ -62,7 +63,7 @@ class LiveTable:
         """Begin anew with this scene, and take its pictures. Raises DreamitateError where it cannot be built."""
 
         def build() -> None:
-            simulation = TableSimulation(scene, self.robot, self._tool)
+            simulation = TableSimulation(scene, self.setups)
             with self.stepped:
                 self._simulation, self.touched = simulation, False
                 self.stepped.notify_all()
@@ -77,25 +78,32 @@ class LiveTable:
         return future.result()
 
     def end(self) -> None:
-        """Stop the arm and both threads."""
-        self.stop(1.0)
+        """Stop the arms and both threads."""
+        for arm in range(len(self.setups)):
+            self.stop(arm, 1.0)
         self._over.set()
         for thread in self._threads:
             thread.join(2.0)
 
-    def start(self, path: Path) -> None:
-        """Follow a path from now on."""
+    def start(self, arm: int, path: Path, stamp_ns: int = 0, delay_s: float = 0.0) -> None:
+        """Have an arm follow a path from now on, or from a stamp on that is so many real seconds away.
+
+        Paths of one stamp begin at the same simulated time, however the simulation keeps up meanwhile.
+        """
         with self.stepped:
             self.touched = True
-            self._live.start(path.time_s, path.position, path.velocity)
+            if not stamp_ns or stamp_ns != self._beginning[0]:
+                self._beginning = stamp_ns, self._live.time_s + delay_s * self._speed
+            wait_s = self._beginning[1] - self._live.time_s
+            self._arm(arm).start(path.time_s, path.position, path.velocity, wait_s)
 
-    def stop(self, limit_s: float) -> bool:
-        """Stop the arm within its limits; return whether it stands within `limit_s`."""
+    def stop(self, arm: int, limit_s: float) -> bool:
+        """Stop an arm within its limits; return whether it stands within `limit_s`."""
         with self.stepped:
             if self._simulation is None:
                 return True
-            self._simulation.stop()
-            return self.stepped.wait_for(self._stands, limit_s)
+            self._arm(arm).stop()
+            return self.stepped.wait_for(lambda: self._stands(arm), limit_s)
 
     def rest(self, limit_s: float) -> None:
         """Wait until things had their time to come to rest."""
@@ -108,15 +116,15 @@ class LiveTable:
         with self.stepped:
             return self._live.judge()
 
-    def following(self) -> FollowState:
-        """Return how the last path goes."""
+    def following(self, arm: int) -> FollowState:
+        """Return how an arm's last path goes."""
         with self.stepped:
-            return self._live.following
+            return self._arm(arm).following
 
-    def joint_state(self) -> tuple[Array, Array]:
-        """Return where the joints are and how fast they move: (dof,) rad, (dof,) rad/s."""
+    def joint_state(self, arm: int) -> tuple[Array, Array]:
+        """Return where an arm's joints are and how fast they move: (dof,) rad, (dof,) rad/s."""
         with self.stepped:
-            return np.array(self._live.joint_position), np.array(self._live.joint_velocity)
+            return self._arm(arm).position, self._arm(arm).velocity
 
     def time_s(self) -> float:
         """Return the simulated time since the scene was set up."""
@@ -128,8 +136,11 @@ class LiveTable:
         assert self._simulation is not None
         return self._simulation
 
-    def _stands(self) -> bool:
-        return bool(np.abs(self._live.joint_velocity).max() < STOPPED_RAD_S) or self._over.is_set()
+    def _arm(self, number: int) -> SimulatedArm:
+        return self._live.arms[number]
+
+    def _stands(self, arm: int) -> bool:
+        return bool(np.abs(self._arm(arm).velocity).max() < STOPPED_RAD_S) or self._over.is_set()
 
     def _move(self) -> None:
         with self.stepped:
@@ -138,9 +149,9 @@ class LiveTable:
         while not self._over.is_set():
             with self.stepped:
                 self._live.step(self._period_s * self._speed)
-                position, velocity = np.array(self._live.joint_position), np.array(self._live.joint_velocity)
+                states = [(arm.position, arm.velocity) for arm in self._live.arms]
                 self.stepped.notify_all()
-            self._on_step(position, velocity)
+            self._on_step(states)
             due_s = max(due_s + self._period_s, time.monotonic() - _LATEST_S)
             self._over.wait(max(due_s - time.monotonic(), 0.0))
 
@@ -159,7 +170,7 @@ class LiveTable:
                 future.set_exception(problem)
 
     def _moves(self) -> bool:
-        return self._simulation is not None and self._simulation.following.state == "running"
+        return self._simulation is not None and any(arm.following.state == "running" for arm in self._simulation.arms)
 
     def _take_pictures(self) -> None:
         with self.stepped:

@@ -11,6 +11,7 @@ from dreamitate_core.task import Task
 
 from .judge import Verdict
 from .objects import ObjectKind
+from .observation import Observation
 
 Array = NDArray[np.float64]
 
@@ -63,6 +64,11 @@ class Scene:
     marks: tuple[Mark, ...]
     look: Look
 
+    @property
+    def heights_m(self) -> Array:
+        """The objects' heights (n,)."""
+        return np.array([placed.kind.height for placed in self.objects])
+
     def with_role(self, role: str) -> list[Placed]:
         """Return the objects of that role, in order."""
         return [placed for placed in self.objects if placed.role == role]
@@ -70,7 +76,8 @@ class Scene:
 
 @dataclass(frozen=True)
 class ToolMotion:
-    """How a tool moves. time_s: (N,) from the clip's t = 1 on; transform_tool_to_table: (N, 4, 4)."""
+    """How tools move. time_s: (N,) from the clip's t = 1 on; transform_tool_to_table: (N, 4, 4) of the task's one tool,
+    (tools, N, 4, 4) of several."""
 
     time_s: Array
     transform_tool_to_table: Array
@@ -82,13 +89,13 @@ class SceneKind:
     """A task's own part of the simulator.
 
     make(task, seed, split): a scene; ways(scene): the tool motions that may solve it, best first;
-    judge(scene, positions): the verdict for the objects' middles (n, 3), metres in the table frame;
+    judge(scene, seen): the verdict on what was observed;
     is_exemplary(verdict): whether a demonstration that ended so is worth learning from.
     """
 
     make: Callable[[Task, int, str], Scene]
     ways: Callable[[Scene], list[ToolMotion]]
-    judge: Callable[[Scene, Array], Verdict]
+    judge: Callable[[Scene, Observation], Verdict]
     is_exemplary: Callable[[Verdict], bool]
 
 

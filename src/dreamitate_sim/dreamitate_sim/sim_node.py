@@ -1,4 +1,4 @@
-"""The simulator node: what cameras, arm and controller would be, and the judge."""
+"""The simulator node: what cameras, arms and controllers would be, and the judge."""
 
 import json
 from dataclasses import asdict
@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
+from dreamitate_core.arms import load_arms
 from dreamitate_core.camera import load_rig
 from dreamitate_core.clip import write_clip
 from dreamitate_core.errors import DreamitateError
-from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
-from dreamitate_core.tool import load_tool
 from dreamitate_ros.links import link_poses, read_joints
 from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_frame, fill_image
 from dreamitate_ros.rates import RateMeter
@@ -37,13 +36,13 @@ _REST_LIMIT_S = 10.0
 
 
 class SimNode(StageNode):
-    """The live table, told over topics, services and the controller's action."""
+    """The live table, told over topics, services and the controllers' actions."""
 
     def __init__(self) -> None:
         super().__init__(INTERFACE)
-        self._task, self._robot = load_task(self.value("task")), load_robot(self.value("robot"))
-        self._tool, self._rig = load_tool(self._task.tools[0]), load_rig(self._task.rig)
-        self._joints = read_joints(self._robot.urdf)
+        self._task = load_task(self.value("task"))
+        self._arms, self._rig = load_arms(self._task, self.value("robot")), load_rig(self._task.rig)
+        self._joints = [read_joints(arm.robot.urdf) for arm in self._arms]
         self._seed = -1
         self._steps = 0
         self._image_rate, self._step_rate = RateMeter(), RateMeter(100)
@@ -53,7 +52,7 @@ class SimNode(StageNode):
         self._tf = self.publisher(TFMessage, "/tf")
         self._tf_static = self.publisher(TFMessage, "/tf_static")
         self._table: LiveTable | None = None
-        self._server: ArmServer | None = None
+        self._servers: list[ArmServer] = []
 
     def begin(self) -> None:
         """Set up the table, then serve it."""
@@ -61,8 +60,7 @@ class SimNode(StageNode):
             self._tell_static_frames()
         rate_hz = self.value("joint_state_rate_hz")
         self._table = table = LiveTable(
-            self._robot,
-            self._tool,
+            self._arms,
             1.0 / rate_hz,
             self.value("speed"),
             self._on_step,
@@ -71,14 +69,14 @@ class SimNode(StageNode):
         )
         self._set_up(table)
         if self.value("arm"):
-            self._server = ArmServer(self, self.value("controller"), table)
+            self._servers = [ArmServer(self, self.value("controller"), table, n) for n in range(len(self._arms))]
         self.create_service(Trigger, "~/judge", self._judge, callback_group=self.free)
         self.create_service(Trigger, "~/reset", self._reset, callback_group=self.free)
 
     def end(self) -> None:
-        """Stop the arm."""
-        if self._server:
-            self._server.idle.wait(2.0)
+        """Stop the arms."""
+        for server in self._servers:
+            server.idle.wait(2.0)
         if self._table:
             self._table.end()
 
@@ -114,7 +112,7 @@ class SimNode(StageNode):
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._table is not None
-        if self._server and not self._server.idle.is_set():
+        if not all(server.idle.is_set() for server in self._servers):
             response.success, response.message = False, "The arm moves; cancel its trajectory first."
             return response
         try:
@@ -126,18 +124,21 @@ class SimNode(StageNode):
             response.success, response.message = False, str(problem)
         return response
 
-    def _on_step(self, position: Array, velocity: Array) -> None:
+    def _on_step(self, states: list[tuple[Array, Array]]) -> None:
         stamp = self.get_clock().now()
         self._step_rate.tick(stamp.nanoseconds / 1e9)
         if not self.value("arm"):
             return
-        state = JointState(name=self._robot.joint_names)
+        state = JointState(name=[arm.prefix + name for arm in self._arms for name in arm.robot.joint_names])
         state.header.stamp = stamp.to_msg()
-        state.position, state.velocity = position.tolist(), velocity.tolist()
+        state.position, state.velocity = (np.concatenate(each).tolist() for each in zip(*states, strict=True))
         self._states.publish(state)
         self._steps += 1
         if self._steps % max(round(self.value("joint_state_rate_hz") / TF_RATE_HZ), 1) == 0:
-            poses = link_poses(self._joints, dict(zip(self._robot.joint_names, position, strict=True)))
+            poses = []
+            for arm, joints, (position, _) in zip(self._arms, self._joints, states, strict=True):
+                links = link_poses(joints, dict(zip(arm.robot.joint_names, position, strict=True)))
+                poses += [(arm.prefix + parent, arm.prefix + child, pose) for parent, child, pose in links]
             self._tf.publish(_frames(poses, stamp.nanoseconds))
 
     def _on_pictures(self, *pictures: Any) -> None:
@@ -149,8 +150,8 @@ class SimNode(StageNode):
             self._images[index].publish(fill_image(Image(), picture, frame, stamp))
 
     def _tell_static_frames(self) -> None:
-        """Publish where cameras, arm and tool are fixed."""
-        frames = static_frames(self._task, self._robot, self._tool, self._robot.base_frame)
+        """Publish where cameras, arms and tools are fixed."""
+        frames = static_frames(self._task, self._arms, self._arms[0].robot.base_frame)
         self._tf_static.publish(_frames(frames, self.now_ns()))
 
 

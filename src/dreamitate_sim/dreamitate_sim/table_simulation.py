@@ -1,26 +1,23 @@
-"""The table with an arm: it follows joint trajectories, pushes what lies there, is filmed and judged."""
+"""The table with its arms: they follow joint trajectories, push what lies there, are filmed and judged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from dreamitate_core import se3
+from dreamitate_core.arms import ArmSetup
 from dreamitate_core.camera import StereoRig
-from dreamitate_core.robot import Robot
-from dreamitate_core.tool import Tool
 
-from .arm import Motors, add_arm
-from .follower import Follower, FollowState
+from .arm import SimulatedArm, add_arm, prefix_of
 from .gl import mujoco
 from .judge import Verdict
+from .observation import Witness
 from .renderer import Image, Renderer
 from .scene import Scene, scene_kinds
-from .world import TIMESTEP_S, build_world, object_positions, scene_rig, set_state
+from .world import TIMESTEP_S, build_world, scene_rig, set_state
 
 Array = NDArray[np.float64]
-
-__all__ = ["FollowState", "Snapshot", "TableSimulation"]
 
 
 @dataclass(frozen=True)
@@ -31,22 +28,22 @@ class Snapshot:
 
 
 class TableSimulation:
-    """A scene with an arm that holds a tool, at rest at the arm's home pose to begin with.
+    """A scene with arms that hold tools, at rest at their home poses to begin with.
 
     The same calls in the same order give the same result. All drawing must be done by one thread.
-    Raises DreamitateError where the task does not say where the arm and the cameras stand.
+    Raises DreamitateError where the task does not say where the cameras stand.
     """
 
-    def __init__(self, scene: Scene, robot: Robot, tool: Tool) -> None:
-        self.scene, self.robot, self.tool = scene, robot, tool
+    def __init__(self, scene: Scene, arms: Sequence[ArmSetup]) -> None:
+        self.scene = scene
         self.rig: StereoRig = scene_rig(scene)
         spec = build_world(scene, self.rig)
-        add_arm(spec, scene, robot, tool)
+        for arm in arms:
+            add_arm(spec, arm)
         self._model = spec.compile()
         self._data, self._seen = mujoco.MjData(self._model), mujoco.MjData(self._model)
-        self._motors = Motors(self._model, self._data, robot)
-        self._motors.place(robot.home)
-        self._follower = Follower(robot, robot.home)
+        self.arms = [SimulatedArm(self._model, self._data, arm) for arm in arms]
+        self._witness = Witness(self._model, self._data, scene.heights_m, [f"{prefix_of(arm)}tool" for arm in arms])
         self._renderer: Renderer | None = None
         self._owed_s = 0.0
         mujoco.mj_forward(self._model, self._data)
@@ -56,46 +53,15 @@ class TableSimulation:
         """Simulated seconds since the beginning."""
         return float(self._data.time)
 
-    @property
-    def joint_position(self) -> Array:
-        """(dof,) rad."""
-        return self._motors.position
-
-    @property
-    def joint_velocity(self) -> Array:
-        """(dof,) rad/s."""
-        return self._motors.velocity
-
-    @property
-    def transform_tool_to_table(self) -> Array:
-        """Where the tool really is, (4, 4)."""
-        body = self._data.body("tool")
-        return se3.make_transform(body.xmat.reshape(3, 3), body.xpos)
-
-    @property
-    def following(self) -> FollowState:
-        """How the last trajectory goes."""
-        return self._follower.following
-
-    def start(self, time_s: ArrayLike, position: ArrayLike, velocity: ArrayLike) -> None:
-        """Follow a trajectory from now on: time_s (N,), position (N, dof) rad, velocity (N, dof) rad/s.
-
-        Raises DreamitateError where it is none for this arm.
-        """
-        self._follower.start(self.time_s, time_s, position, velocity)
-
-    def stop(self) -> None:
-        """Leave the trajectory and come to rest within the arm's deceleration limits, as time goes on."""
-        self._follower.stop()
-
     def step(self, duration_s: float) -> None:
         """Let the time go on. What is less than a time step of physics is carried over to the next call."""
         self._owed_s += duration_s
         while self._owed_s >= TIMESTEP_S * (1.0 - 1e-6):
             self._owed_s -= TIMESTEP_S
             mujoco.mj_step1(self._model, self._data)
-            setpoint = self._follower.update(self.time_s, TIMESTEP_S, self.joint_position, self.joint_velocity)
-            self._motors.drive(setpoint.position, setpoint.velocity, setpoint.acceleration)
+            self._witness.look()
+            for arm in self.arms:
+                arm.drive(TIMESTEP_S)
             mujoco.mj_step2(self._model, self._data)
 
     def snapshot(self) -> Snapshot:
@@ -111,5 +77,4 @@ class TableSimulation:
 
     def judge(self) -> Verdict:
         """Return the task's verdict on the table as it is now."""
-        positions = object_positions(self.scene, self._model, self._data)
-        return scene_kinds.get(self.scene.task.name).judge(self.scene, positions)
+        return scene_kinds.get(self.scene.task.name).judge(self.scene, self._witness.observation())

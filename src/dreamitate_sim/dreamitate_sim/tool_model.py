@@ -10,7 +10,10 @@ from .world import ACTOR_GROUP, TOOL_BITS
 
 UNSEEN_GROUP = 3
 TOOL_FRICTION = (0.5, 0.003, 0.0002)
-"""Sliding, torsional [m], rolling [m]: bristles, along which a bean does not slip easily."""
+"""Sliding, torsional [m], rolling [m] friction of tools whose tool.yaml has no `contact`: a bean hardly slips along."""
+
+FIRM_FRICTION = 30.0
+"""How much firmer than its softness a soft contact holds sideways: else all that it holds would creep."""
 
 
 def add_tool(spec: mujoco.MjSpec, body: mujoco.MjsBody, tool: Tool) -> None:
@@ -31,7 +34,11 @@ def add_tool(spec: mujoco.MjSpec, body: mujoco.MjsBody, tool: Tool) -> None:
     for piece in pieces:
         geom = _add_contact_piece(body, piece, tool.name)
         geom.contype, geom.conaffinity = TOOL_BITS, 0
-        geom.friction, geom.priority, geom.condim = TOOL_FRICTION, 2, 3
+        geom.priority, geom.condim, geom.friction = 2, 3, TOOL_FRICTION
+        if "contact" in tool.settings:
+            soft = tool.settings["contact"]
+            spec.option.impratio = FIRM_FRICTION
+            geom.condim, geom.friction, geom.solref, geom.solimp = 4, soft["friction"], soft["solref"], soft["solimp"]
         geom.mass, geom.group = 0.0, UNSEEN_GROUP
 
 

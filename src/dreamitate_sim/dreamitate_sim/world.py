@@ -63,13 +63,6 @@ def build_world(scene: Scene, rig: StereoRig) -> mujoco.MjSpec:
     return spec
 
 
-def object_positions(scene: Scene, model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-    """Return the objects' middles (n, 3), metres in the table frame, in the order of scene.objects."""
-    ids = [model.body(f"object_{index}").id for index in range(len(scene.objects))]
-    half_height = np.array([placed.kind.height / 2.0 for placed in scene.objects])
-    return np.asarray(data.xpos[ids] + data.xmat[ids].reshape(-1, 3, 3)[:, :, 2] * half_height[:, None])
-
-
 def set_state(model: mujoco.MjModel, data: mujoco.MjData, positions: Array) -> None:
     """Put everything at MuJoCo's positions (nq,), ready to be drawn."""
     data.qpos[:] = positions

@@ -1,6 +1,6 @@
 """What the tracker node offers."""
 
-from dreamitate_ros.interface import LATCHED, NodeInterface, Parameter, Served, Topic
+from dreamitate_ros.interface import LATCHED, LATCHED_EACH, NodeInterface, Parameter, Served, Topic
 
 TRACKERS = ("region", "region_midpoint", "megapose", "megapose_midpoint")
 
@@ -17,8 +17,8 @@ INTERFACE = NodeInterface(
         Topic("tool_hints", "std_msgs/msg/String", "JSON of hints for the next goal (see Hints); optional."),
     ),
     publishes=(
-        Topic("tool_track", "dreamitate_msgs/msg/ToolTrajectory", "The first tool's path, in `table`.", LATCHED),
-        Topic("tool_trajectory", "geometry_msgs/msg/PoseArray", "Its poses alone, in `table`.", LATCHED),
+        Topic("tool_track", "dreamitate_msgs/msg/ToolTrajectory", "Each tool's path, in `table`.", LATCHED_EACH),
+        Topic("tool_trajectory", "geometry_msgs/msg/PoseArray", "Its poses alone, in `table`.", LATCHED_EACH),
         Topic(
             "tracked/view_{1,2}/image_raw",
             "sensor_msgs/msg/Image",

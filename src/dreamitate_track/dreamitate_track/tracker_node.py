@@ -71,8 +71,9 @@ class TrackerNode(StageNode):
         messages = [
             fill_track(ToolTrajectory(), path.in_frame("table", transform), stamp, Pose) for path in tracks.values()
         ]
-        self._track.publish(messages[0])
-        self._poses.publish(PoseArray(header=messages[0].header, poses=messages[0].poses))
+        for message in messages:
+            self._track.publish(message)
+            self._poses.publish(PoseArray(header=message.header, poses=message.poses))
         return TrackTool.Result(trajectories=messages)
 
     def _take_hints(self, message: String) -> None:

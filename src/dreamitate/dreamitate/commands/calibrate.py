@@ -96,10 +96,10 @@ def _calibrate(options: argparse.Namespace, board: Any) -> int:
 
 def _arm(robot_name: str | None, task_name: str | None) -> tuple[Callable[[Mapping[str, float]], Any] | None, Any]:
     """Return what turns joints into the flange's pose, and transform_base_to_table; None where unknown."""
+    from dreamitate_core.arms import transform_base_to_table
     from dreamitate_core.robot import load_robot
     from dreamitate_core.task import load_task
     from dreamitate_exec.chain import Chain
-    from dreamitate_exec.settings import transform_base_to_table
 
     task = load_task(task_name) if task_name else None
     name = robot_name or (task.robot if task else None)

@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Plan from the arms' home positions and write the plans; exit code 3 and the reason where it is refused."""
+    from dreamitate_core.arms import load_arms
     from dreamitate_core.camera import load_rig, read_rig
     from dreamitate_core.plan import write_plan
     from dreamitate_core.task import load_task
     from dreamitate_core.trajectory import read_tracks
-    from dreamitate_exec.arms import load_arms
 
     task = load_task(options.task)
     arms = load_arms(task, options.robot)

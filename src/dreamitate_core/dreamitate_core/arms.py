@@ -1,24 +1,24 @@
 """Which arms a task moves: one that stands where `robots` says, or several in step, as its section `arms` says."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamitate_core import se3
-from dreamitate_core.errors import DreamitateError
-from dreamitate_core.robot import Robot, load_robot
-from dreamitate_core.task import Task
-from dreamitate_core.tool import Tool, load_tool
-
-from .settings import transform_base_to_table
+from . import se3
+from .errors import DreamitateError, unknown
+from .numbers import read_array
+from .robot import Robot, load_robot
+from .task import Task
+from .tool import Tool, load_tool
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class ArmSetup:
-    """An arm with its tool where it stands. prefix: what its driver puts before the names of its joints."""
+    """An arm with its tool where it stands; the robot's home is where this arm rests. prefix: what its driver puts
+    before the names of its joints."""
 
     name: str
     robot: Robot
@@ -50,12 +50,22 @@ def load_arms(task: Task, robot: str | None = None) -> list[ArmSetup]:
     return arms
 
 
+def transform_base_to_table(task: Task, robot: Robot) -> Array:
+    """Return where the robot stands (4, 4). Raises DreamitateError where the task does not say."""
+    placed = task.settings.get("robots") or {}
+    if robot.name not in placed:
+        raise unknown(f"robot placed on the table of task {task.name!r}", robot.name, placed)
+    name = f"transform_base_to_table of {robot.name!r} in task {task.name!r}"
+    return se3.check_transform(placed[robot.name]["transform_base_to_table"], name)
+
+
 def _arm(task: Task, entry: object) -> ArmSetup:
-    wanted = {"name", "robot", "tool", "prefix", "transform_base_to_table"}
+    wanted = {"name", "robot", "tool", "prefix", "transform_base_to_table", "home"}
     if not isinstance(entry, dict) or set(entry) != wanted:
         raise DreamitateError(f"An arm of task {task.name!r} must have {', '.join(sorted(wanted))}; one is {entry}.")
     base = se3.check_transform(
         entry["transform_base_to_table"], f"transform_base_to_table of arm {entry['name']!r} in task {task.name!r}"
     )
     robot, tool = load_robot(str(entry["robot"])), load_tool(str(entry["tool"]))
-    return ArmSetup(str(entry["name"]), robot, tool, base, str(entry["prefix"]))
+    home = read_array(entry["home"], robot.home.shape, f"home of arm {entry['name']!r} in task {task.name!r}")
+    return ArmSetup(str(entry["name"]), replace(robot, home=home), tool, base, str(entry["prefix"]))

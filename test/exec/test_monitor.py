@@ -1,0 +1,35 @@
+"""Where an arm is on its plan, told by its joints alone."""
+
+import numpy as np
+import pytest
+
+from dreamitate_core.plan import Plan
+from dreamitate_exec.monitor import Monitor
+
+
+@pytest.fixture
+def pausing() -> Plan:
+    """One joint: it stands for 2 s, moves by 1 rad in 1 s, and stands for 2 s."""
+    time_s = np.arange(0.0, 5.01, 0.05)
+    position = np.clip(time_s - 2.0, 0.0, 1.0)[:, None]
+    poses = np.tile(np.eye(4), (len(time_s), 1, 1))
+    return Plan(["joint"], time_s, position, 0 * position, 0 * position, poses, time_s[:1], poses[:1])
+
+
+def test_in_a_pause_it_may_be_anywhere_from_its_begin_on(pausing: Plan) -> None:
+    monitor = Monitor(pausing)
+    for _ in range(10):
+        assert monitor.deviation_rad([0.0]) == 0.0
+    assert monitor.time_s == pytest.approx(2.0)
+    assert monitor.reached_s == 0.0
+
+
+def test_while_it_moves_there_is_one_time(pausing: Plan) -> None:
+    monitor = Monitor(pausing)
+    for position in (0.0, 0.0, 0.0, 0.0, 0.0, 0.2, 0.5):
+        monitor.deviation_rad([position])
+    assert monitor.time_s == monitor.reached_s == pytest.approx(2.5, abs=0.06)
+    for position in (0.9, 1.0, 1.0, 1.0):
+        monitor.deviation_rad([position])
+    assert monitor.reached_s == pytest.approx(3.0)
+    assert monitor.time_s > 3.5

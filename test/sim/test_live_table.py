@@ -1,0 +1,49 @@
+"""The table in real time: two arms' trajectories of one stamp begin at the same simulated time."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dreamitate_core.arms import load_arms
+from dreamitate_core.task import load_task
+from dreamitate_sim.live_table import LiveTable
+from dreamitate_sim.scene import make_scene
+from dreamitate_sim.trajectory_check import Path
+
+Array = NDArray[np.float64]
+
+
+def test_trajectories_of_one_stamp_begin_together_however_late_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiveTable, "_take_pictures", lambda _: None)  # this process draws in another thread
+    task = load_task("rotation")
+    arms = load_arms(task)
+    moved: list[tuple[float, float]] = []
+    over = threading.Event()
+
+    def note(states: list[tuple[Array, Array]]) -> None:
+        one, two = (float(position[3] - arm.robot.home[3]) for arm, (position, _) in zip(arms, states, strict=True))
+        moved.append((one, two))
+        if max(one, two) > 0.195:
+            over.set()
+
+    table = LiveTable(arms, 0.01, 1.0, note, lambda *_: None, lambda _: 10.0)
+    try:
+        table.set_up(make_scene(task, 1000, "test"))
+        time_s = np.linspace(0.0, 1.5, 60)
+        u = time_s / 1.5
+        progress, speed = 3 * u**2 - 2 * u**3, (6 * u - 6 * u**2) / 1.5
+        offset = np.array([0.0, 0.0, 0.0, 0.2, 0.0, 0.0, 0.0])
+        for number, arm in enumerate(arms):
+            path = Path(time_s, arm.robot.home + progress[:, None] * offset, speed[:, None] * offset)
+            table.start(number, path, stamp_ns=5, delay_s=0.3 - 0.5 * number)  # the second one's clock is off
+            time.sleep(0.2)
+        assert over.wait(20.0)
+    finally:
+        table.end()
+    one, two = np.array(moved).T
+    moving = (one > 0.02) & (one < 0.18)
+    assert moving.sum() > 20
+    assert np.abs(one - two)[moving].max() < 0.002
