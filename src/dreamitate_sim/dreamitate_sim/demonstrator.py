@@ -72,12 +72,14 @@ class Demonstration:
         model = spec.compile()
         data = mujoco.MjData(model)
         handle_axis = np.array(_handle(self.tool)["ends"])
+        grip = self.tool.settings.get("grip")
+        grip = None if grip is None else np.array(grip, float)
         views: list[list[NDArray[np.uint8]]] = [[], []]
         with Renderer(model, self.rig) as renderer:
             set_state(model, data, sweep.states[0])
             backgrounds = [renderer.render(data, index, width, height, bare=True) for index in (1, 2)]
             for t in range(1, STEPS + 1):
-                place_hand(model, data, person, sweep.truth[t - 1], handle_axis)
+                place_hand(model, data, person, sweep.truth[t - 1], handle_axis, grip)
                 set_state(model, data, sweep.states[t])
                 for index in (1, 2):
                     views[index - 1].append(renderer.render(data, index, width, height))
