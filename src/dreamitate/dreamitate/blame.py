@@ -4,8 +4,8 @@ The simulator lets a tool follow any path exactly, pushed by a hand that nothing
 the first path that would have done the task clears everything before it:
 
 execute   the planned poses, followed exactly, do the task; so the arm's own motion is to blame.
-plan      they do not, but the tracked poses, set upright at the task's working height, do; so what the planner made of
-          them is to blame.
+plan      they do not, but the tracked poses do, set upright at the task's working height where the task holds tools so;
+          so what the planner made of them is to blame.
 track     the tracked poses do not, but the true poses of the clip do; so the tracker is to blame. Where the clip has no
           truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
           under 0.5.
@@ -51,8 +51,9 @@ def find(evidence: Evidence) -> tuple[str, str]:
     waypoints = evidence.plan.waypoint_transform_tool_to_table
     if _does_it(evidence, _stretched(times, len(waypoints)), waypoints):
         return "execute", "the planned path, followed exactly, does the task; the arm's own motion did not"
-    upright = set_upright(tracked, evidence.scene.task.section("planning"))
-    if _does_it(evidence, times, upright):
+    limits = evidence.scene.task.section("planning")
+    held = set_upright(tracked, limits) if limits.get("on_limit") == "clamp" else tracked
+    if _does_it(evidence, times, held):
         return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
     true = _true_poses(evidence)
     if true is not None:

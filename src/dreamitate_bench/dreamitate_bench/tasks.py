@@ -7,7 +7,7 @@ the sources have changed since. `report.json` sums up, with machine, versions an
 import argparse
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -23,6 +23,11 @@ from .wilson import wilson_interval
 
 DESCRIPTION = "Whole episodes in the simulator, without ROS: how many scenes succeed, and what stops the others."
 DEFAULT_OUT = Path("runs") / "bench"
+HOW_WELL: dict[str, Callable[[float], str]] = {
+    "closest_particle_m": lambda metres: f"{1000 * metres:.0f} mm",
+    "beads_in_bowl": lambda beads: f"{beads:.0f} beads",
+}
+"""The figure by which a task's trials are told apart, in the table."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,15 +97,15 @@ def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> d
 
 
 def table(results: dict[int, dict[str, Any]]) -> str:
-    """Return a line per seed: whether it succeeded, the stage that failed, distance to the star, obstacles, seconds."""
-    lines = [f"{'seed':>6}  {'done':4}  {'failed':8} {'closest':>8}  {'obstacles':>9}  {'seconds':>7}  reason"]
+    """Return a line per seed: whether it succeeded, the stage that failed, how well it went, obstacles, seconds."""
+    lines = [f"{'seed':>6}  {'done':4}  {'failed':8} {'how well':>8}  {'obstacles':>9}  {'seconds':>7}  reason"]
     for seed, result in results.items():
         figures = result["figures"]
-        closest = figures.get("closest_particle_m")
+        well = next((said(figures[name]) for name, said in HOW_WELL.items() if name in figures), "-")
         touched = figures.get("obstacles_touched")
         lines.append(
             f"{seed:6d}  {'yes' if result['success'] else 'no':4}  {result['failed_stage'] or '-':8} "
-            f"{'-' if closest is None else f'{1000 * closest:.0f} mm':>8}  "
+            f"{well:>8}  "
             f"{'-' if touched is None else f'{touched:.0f}':>9}  "
             f"{sum(result['timings'].values()):7.1f}  {result['reason']}".rstrip()
         )
