@@ -13,7 +13,7 @@ import trimesh
 
 HALF_WIDTH, LENGTH, DEPTH, WALL = 0.021, 0.044, 0.021, 0.0025  # of the cup
 LEAN = np.deg2rad(42.0)
-FOOT = (0.0, -0.045, 0.004)  # where the handle's axis starts
+FOOT = (0.0, -0.049, 0.008)  # where the handle's axis starts
 NECK_RADIUS, GRIP_RADIUS = 0.008, 0.012
 BLOCK_FROM, BLOCK_TO, TOP = 0.052, 0.108, 0.195  # along the handle's axis
 CORE = 0.026  # the block's sides
@@ -36,7 +36,7 @@ def handle() -> list[trimesh.Trimesh]:
     """Neck, block and grip, leaning back. The wings tell right (magenta, long) from left (blue, short and lower)."""
     half = CORE / 2.0
     pieces = [
-        coloured(rod(NECK_RADIUS, 0.0, BLOCK_FROM + 0.004), GREY),
+        coloured(rod(NECK_RADIUS, 0.0, BLOCK_FROM + 0.001), GREY),
         coloured(box((-half, -half, BLOCK_FROM), (half, half, BLOCK_TO)), GREEN),
         coloured(rod(GRIP_RADIUS, BLOCK_TO - 0.004, TOP), GREEN),
         coloured(box((half, -0.008, BLOCK_FROM + 0.004), (0.066, 0.008, BLOCK_TO)), MAGENTA),

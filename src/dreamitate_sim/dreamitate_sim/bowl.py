@@ -1,4 +1,4 @@
-"""A bowl as MuJoCo geometry: one smooth mesh to see; a disc with a ring of leaning boards to touch, for it is hollow."""
+"""A bowl as MuJoCo geometry: a smooth mesh to see; a disc with a ring of leaning boards to touch, for it is hollow."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -13,14 +13,15 @@ from .scene import ToolMotion
 
 Array = NDArray[np.float64]
 
-CUP_LENGTH_M, CUP_HALF_WIDTH_M = 0.044, 0.021
 OFF_FLOOR_M = 0.005
 """How far above the bowl's floor the lip goes: less than a bead's radius, so that no bead gets under it."""
 OVER_RIMS_M, OVER_RIM_M = 0.032, 0.014
 """Of the lip, while it is carried and while it is tipped."""
 BEFORE_MIDDLE_M = 0.012
 """How far short of the empty bowl's middle the lip stops: what is poured goes on a little."""
-DIG_PITCH = np.deg2rad([50.0, 52.0, 42.0, 24.0, 3.0, -13.0])
+DIG_ALONG = np.array([-0.5, -0.42, 0.0, 0.55, 0.85, 0.85])
+"""At the clip's time steps 1..6: how far along its heading the lip is from the full bowl's middle, in floor radii."""
+DIG_PITCH = np.deg2rad([54.0, 54.0, 38.0, 18.0, -3.0, -15.0])
 CARRY_PITCH = np.deg2rad([-15.0, -15.0, -13.0])
 POUR_PITCH = np.deg2rad([20.0, 54.0, 66.0])
 """At the clip's time steps 1..6, 7..9 and 10..12: how far the lip points down."""
@@ -30,7 +31,7 @@ TURNS = [float(np.deg2rad(angle)) for angle in (0, 30, -30, 60, -60)]
 """How far to the left of the line between the bowls a person may dig and pour."""
 DIG_COST, POUR_COST = 1.0, 0.7
 WAY_NOISE_RAD = 0.3
-HANDLE_TOP_M = (-0.1755, 0.1489)
+HANDLE_TOP_M = (-0.1795, 0.1529)
 """y and z in the tool frame of the end that an arm holds."""
 HANDLE_LEAN_RAD = float(np.deg2rad(42.0))
 WRIST_M = 0.097
@@ -63,7 +64,7 @@ class Knots:
 
 
 def find_paths(full: Basin, empty: Basin, random: np.random.Generator) -> list[Knots]:
-    """Return the paths that an arm on the far side can follow, best first: they differ in where they dig and pour from."""
+    """Return the paths that an arm on the far side can follow, best first; their headings differ."""
     line = float(np.arctan2(*(empty.middle - full.middle)[::-1]))
     paths = []
     for dig in TURNS:
@@ -98,11 +99,10 @@ def scoop_transform(lip: Array, heading: Array, pitch: Array) -> Array:
 
 def _knots(full: Basin, empty: Basin, dig: float, pour: float, cost: float, text: str) -> Knots:
     """The path that digs along the heading `dig` and tips the scoop over its lip along the heading `pour`."""
-    low, far = full.floor + OFF_FLOOR_M, 0.7 * full.floor_radius
-    along = np.array([-0.45 * far, -0.4 * far, 0.1 * far, 0.7 * far, far, far])
-    height = np.array([full.rim + 0.03, low + 0.016, low, low + 0.001, low + 0.013, full.rim + 0.012])
-    above = max(full.rim, empty.rim) + OVER_RIMS_M
-    dug = np.column_stack([full.middle + along[:, None] * _direction(dig), height])
+    low, above = full.floor + OFF_FLOOR_M, max(full.rim, empty.rim) + OVER_RIMS_M
+    height = np.array([full.rim + 0.03, low + 0.013, low, low, low + 0.013, full.rim + 0.012])
+    along = DIG_ALONG[:, None] * full.floor_radius * _direction(dig)
+    dug = np.column_stack([full.middle + along, height])
     end = np.array([*(empty.middle - BEFORE_MIDDLE_M * _direction(pour)), empty.rim + OVER_RIM_M])
     start = np.array([*dug[-1, :2], above])
     carried = start + CARRIED[:, None] * (np.array([*end[:2], above]) - start)

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from .gl import mujoco
 from .scene import Scene
 from .world import TIMESTEP_S, build_world, object_positions, scene_rig
