@@ -115,3 +115,17 @@ def test_measures(good: blame.Evidence) -> None:
     assert SIDEWAYS_M / 2 < figures["following_error_m"] <= SIDEWAYS_M
     assert blame.measure(shifted(good))["tracking_error_m"] == pytest.approx(SIDEWAYS_M)
     assert "tracking_error_m" not in blame.measure(replace(good, clip=replace(good.clip, truth=None)))
+
+
+def test_a_tool_that_may_tilt_is_followed_as_it_was_tracked(good: blame.Evidence) -> None:
+    """A task that does not hold its tool upright has no working height, and no pose is turned."""
+    task = good.scene.task
+    planning = {key: value for key, value in task.section("planning").items() if "tip_height" not in key}
+    tilting = replace(task, settings={**task.settings, "planning": {**planning, "on_limit": "refuse"}})
+    evidence = replace(good, scene=replace(good.scene, task=tilting))
+    wrong = plan_through(missing(good.track.transform_tool_to_frame))
+    assert blame.find(replace(evidence, plan=wrong))[0] == "plan"
+    lifted = good.track.transform_tool_to_frame.copy()
+    lifted[:, 2, 3] += 0.1
+    track = replace(good.track, transform_tool_to_frame=lifted)
+    assert blame.find(replace(evidence, plan=wrong, track=track))[0] == "track"
