@@ -66,6 +66,11 @@ def test_table_report_and_last_line(tmp_path: Path, ran: list[int], capsys: pyte
     assert report["results"]["1003"]["failed_stage"] == "track"
 
 
+def test_the_table_counts_beads_where_beads_are_counted() -> None:
+    result = {**made_up_result(1000), "figures": {"beads_in_bowl": 7.0, "obstacles_touched": 0.0}}
+    assert "7 beads" in tasks.table({1000: result})
+
+
 def test_goes_on_where_it_was(tmp_path: Path, ran: list[int]) -> None:
     bench(tmp_path, "1000-1003")
     bench(tmp_path, "1000-1005")

@@ -148,3 +148,17 @@ def test_two_tools_are_judged_together() -> None:
     found = replace(evidence, tracks=wrong, plans=[plans[0], plan_through(aside)])
     assert blame.find(found)[0] == "track"
     assert blame.measure(found)["tracking_error_m"] == pytest.approx(0.01)
+
+
+def test_a_tool_that_may_tilt_is_followed_as_it_was_tracked(good: blame.Evidence) -> None:
+    """A task that does not hold its tool upright has no working height, and no pose is turned."""
+    task = good.scene.task
+    planning = {key: value for key, value in task.section("planning").items() if "tip_height" not in key}
+    tilting = replace(task, settings={**task.settings, "planning": {**planning, "on_limit": "refuse"}})
+    evidence = replace(good, scene=replace(good.scene, task=tilting))
+    wrong = plan_through(missing(good.tracks[0].transform_tool_to_frame))
+    assert blame.find(replace(evidence, plans=[wrong]))[0] == "plan"
+    lifted = good.tracks[0].transform_tool_to_frame.copy()
+    lifted[:, 2, 3] += 0.1
+    track = replace(good.tracks[0], transform_tool_to_frame=lifted)
+    assert blame.find(replace(evidence, plans=[wrong], tracks=[track]))[0] == "track"

@@ -10,7 +10,7 @@ import pytest
 
 from dreamitate_core import se3
 from dreamitate_core.paths import config_dir
-from dreamitate_core.tool import load_tool
+from dreamitate_core.tool import colours_of, load_tool
 
 NAMES = ("box_left", "box_right")
 
@@ -21,13 +21,15 @@ def test_the_script_makes_the_files(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     subprocess.run([sys.executable, script], check=True)
     for name in NAMES:
-        assert (tmp_path / name / "box.obj").read_text() == load_tool(name).mesh_path.read_text()
+        path = load_tool(name).mesh_path
+        assert path is not None
+        assert (tmp_path / name / "box.obj").read_text() == path.read_text()
 
 
 def test_mirror_images_in_different_colours() -> None:
     left, right = (load_tool(name).mesh for name in NAMES)
     np.testing.assert_allclose(left.vertices * (-1.0, 1.0, 1.0), right.vertices, atol=1e-6)
-    colours = [{tuple(c) for c in mesh.visual.vertex_colors[:, :3] if max(c) > 100} for mesh in (left, right)]
+    colours = [{tuple(c) for c in colours_of(mesh).vertex_colors[:, :3] if max(c) > 100} for mesh in (left, right)]
     assert [len(each) for each in colours] == [2, 2]
     assert colours[0] != colours[1]
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dreamitate_core.task import Task, load_task
-from dreamitate_core.tool import load_tool
+from dreamitate_core.tool import colours_of, load_tool
 from dreamitate_sim.demonstrator import Demonstration, Sweep
 from dreamitate_sim.grasps import find_grasps, outline
 from dreamitate_sim.objects import SPLITS, ObjectKind, Part, load_objects
@@ -54,7 +54,9 @@ def test_the_paper_s_numbers_of_objects_which_are_disjoint() -> None:
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_objects_can_be_pressed_and_have_no_colour_of_the_tools(split: str) -> None:
-    colours = np.concatenate([load_tool(name).mesh.visual.vertex_colors[:, :3] for name in ("box_left", "box_right")])
+    colours = np.concatenate(
+        [colours_of(load_tool(name).mesh).vertex_colors[:, :3] for name in ("box_left", "box_right")]
+    )
     shades = [colorsys.rgb_to_hsv(*colour) for colour in np.unique(colours, axis=0) / 255.0]
     vivid = [hue for hue, saturation, value in shades if saturation * value > 0.4]
     assert len(vivid) == 3
@@ -116,10 +118,10 @@ def test_scenes_have_one_object_near_the_middle_that_both_arms_reach(task: Task,
     assert make_scene(task, 1000, split) == make_scene(task, 1000, split)
 
 
-def observed(yaw_deg: Array, touching: Array, end_deg: float) -> Observation:
+def observed(yaw_deg: Array, touching: NDArray[np.bool_], end_deg: float) -> Observation:
     """What a judge sees of an object whose heading and contacts were so, every 10 ms."""
     number = len(yaw_deg)
-    touches = Touches(0.01 * np.arange(number), touching[:, :, None], np.deg2rad(yaw_deg)[:, None])
+    touches = Touches(np.arange(number) / 100.0, touching[:, :, None], np.deg2rad(yaw_deg)[:, None])
     some = touching.any(axis=1)
     kept = Touches(touches.time_s[some], touches.touching[some], touches.yaw[some])
     return Observation(np.zeros((1, 3)), np.deg2rad([end_deg]), kept)
@@ -175,7 +177,7 @@ def test_the_clip_shows_both_tools_where_the_truth_says(person: Demonstration, t
     clip = person.film(turned, 384, 224)
     assert clip.truth is not None
     assert [tool.name for tool in clip.tools] == ["box_left", "box_right"]
-    colours = [{tuple(colour) for colour in tool.mesh.visual.vertex_colors[:, :3].tolist()} for tool in clip.tools]
+    colours = [{tuple(colour) for colour in colours_of(tool.mesh).vertex_colors[:, :3].tolist()} for tool in clip.tools]
     for tool, (own,) in zip(clip.tools, (colours[0] - colours[1], colours[1] - colours[0]), strict=True):
         corners = tool.mesh.bounding_box.vertices
         for camera, frames in ((clip.rig.camera_1, clip.video.view_1[1:]), (clip.rig.camera_2, clip.video.view_2)):

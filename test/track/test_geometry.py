@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from dreamitate_core import se3
 from dreamitate_track.detect import Eyes, spread_rotations
@@ -124,8 +125,8 @@ def test_pictures_free_contours_of_bias(shade: float) -> None:
     model = block((0.08, 0.05, 0.03))
     eyes, pose = eyes_on(model), at(0.8, se3.exp([0, 0, 0, 0.1, 0.2, 0.5])[:3, :3], x=0.0)
     fine = Eyes(model, eyes.reference_to_cameras, (INTRINSICS + [0, 0, 0.5, 0.5]) * 8 - [0, 0, 0.5, 0.5])
-    bare = np.random.default_rng(0).uniform(60, 120, (SIZE, SIZE, 1)) * [1.0, 0.95, 0.9]
-    bare = np.asarray(cv2.GaussianBlur(bare, (0, 0), 3.0), np.float32)
+    grain = np.random.default_rng(0).uniform(60, 120, (SIZE, SIZE, 1)) * [1.0, 0.95, 0.9]
+    bare = np.asarray(cv2.GaussianBlur(grain, (0, 0), 3.0), np.float32)
     shown = labels_seen(fine, pose, 0, 8 * SIZE, 8 * SIZE)
     sharp = shade * cv2.resize(bare, None, fx=8, fy=8)
     sharp[shown >= 0] = model.colours[shown[shown >= 0]]
@@ -136,7 +137,8 @@ def test_pictures_free_contours_of_bias(shade: float) -> None:
         mask = (cv2.resize((shown == part).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_AREA)) > 0.02
         maps[part][cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0] = 3.0
     growth = []
-    for picture, scene in ((NO_IMAGE, NO_BARE), (image.astype(np.uint8), bare)):
+    seen: list[tuple[NDArray[np.uint8], NDArray[np.float32]]] = [(NO_IMAGE, NO_BARE), (image.astype(np.uint8), bare)]
+    for picture, scene in seen:
         H, g = np.empty((UNKNOWNS, UNKNOWNS)), np.empty(UNKNOWNS)
         view_system(*eyes.body, pose, INTRINSICS[0], maps, picture, scene, 5, 1.0, 0.5, 0.0, *eyes.buffers, H, g)
         growth.append(g[GROWTH] / H[GROWTH, GROWTH])

@@ -4,8 +4,8 @@ The simulator lets tools follow any path exactly, pushed by a hand that nothing 
 the first path that would have done the task clears everything before it:
 
 execute   the planned poses, followed exactly, do the task; so the arm's own motion is to blame.
-plan      they do not, but the tracked poses do, set upright at the task's working height where it has one; so what the
-          planner made of them is to blame.
+plan      they do not, but the tracked poses do, set upright at the task's working height where the task holds tools so;
+          so what the planner made of them is to blame.
 track     the tracked poses do not, but the true poses of the clip do; so the tracker is to blame. Where the clip has no
           truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
           under 0.5.

@@ -27,6 +27,7 @@ DEFAULT_OUT = Path("runs") / "bench"
 HOW_WELL: dict[str, Callable[[float], str]] = {
     "closest_particle_m": lambda metres: f"{1000 * metres:.0f} mm",
     "rotation_rad": lambda radians: f"{degrees(radians):.0f} deg",
+    "beads_in_bowl": lambda beads: f"{beads:.0f} beads",
 }
 """The figure by which a task's trials are told apart, in the table."""
 

@@ -1,7 +1,7 @@
 """Tools: known CAD meshes with a stated origin, tip and mount."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -102,3 +102,17 @@ def tool_from_settings(settings: dict[str, Any], folder: Path, source: str) -> T
         tip=read_array(settings.get("tip", (0.0, 0.0, 0.0)), (3,), f"tip of tool {name!r} in {source}"),
         settings=settings,
     )
+
+
+def part_of(tool: Tool, part: str) -> Tool:
+    """Return the tool with only the triangles of its `tracked_part` as mesh: those whose middles lie in the part's box.
+
+    part: that part's name. Raises DreamitateError where the tool has no such part.
+    """
+    known = tool.settings.get("tracked_part") or {}
+    if known.get("name") != part:
+        raise unknown(f"part of tool {tool.name!r}", part, ["whole", *filter(None, [known.get("name")])])
+    middles = tool.mesh.triangles_center
+    inside = ((middles >= known["box_min"]) & (middles <= known["box_max"])).all(axis=1)
+    mesh = cast(trimesh.Trimesh, tool.mesh.submesh([np.flatnonzero(inside)], append=True))
+    return replace(tool, mesh=mesh)

@@ -10,8 +10,8 @@ from dreamitate_core.robot import Robot
 
 from .follower import Follower, FollowState
 from .gl import mujoco
-from .tool_model import UNSEEN_GROUP, add_tool
-from .world import ACTOR_GROUP, TOOL_BITS
+from .tool_model import add_tool
+from .world import ACTOR_GROUP, TOOL_BITS, UNSEEN_GROUP
 
 Array = NDArray[np.float64]
 

@@ -69,9 +69,8 @@ class Demonstration:
         rig = self.rig.cropped_and_resized(width, height)
         people = random_people(np.random.default_rng([self.scene.seed, 32452843]), sweep.truth)
         spec = self._spec.copy()
-        handles = [_handle(tool) for tool in self.tools]
-        for number, (person, handle) in enumerate(zip(people, handles, strict=True)):
-            add_hand(spec, number, person, handle["radius"])
+        for number, (person, tool) in enumerate(zip(people, self.tools, strict=True)):
+            add_hand(spec, number, person, _handle(tool)["radius"])
         model = spec.compile()
         data = mujoco.MjData(model)
         views: list[list[NDArray[np.uint8]]] = [[], []]
@@ -79,8 +78,8 @@ class Demonstration:
             set_state(model, data, sweep.states[0])
             backgrounds = [renderer.render(data, index, width, height, bare=True) for index in (1, 2)]
             for t in range(1, STEPS + 1):
-                for number, (person, handle) in enumerate(zip(people, handles, strict=True)):
-                    place_hand(model, data, number, person, sweep.truth[number, t - 1], np.array(handle["ends"]))
+                for number, (person, tool) in enumerate(zip(people, self.tools, strict=True)):
+                    place_hand(model, data, number, person, sweep.truth[number, t - 1], *_held(tool))
                 set_state(model, data, sweep.states[t])
                 for index in (1, 2):
                     views[index - 1].append(renderer.render(data, index, width, height))
@@ -158,6 +157,12 @@ def _world_with_tools(scene: Scene, rig: StereoRig, tools: list[Tool]) -> mujoco
 def _body_of(tool: Tool) -> str:
     """The name of a tool's body in the model, and of its joint."""
     return f"tool {tool.name}"
+
+
+def _held(tool: Tool) -> tuple[Array, Array | None]:
+    """Return the handle's axis (2, 3) and where the fist holds it (3,), in the tool frame; None: the hand chooses."""
+    grip = tool.settings.get("grip")
+    return np.array(_handle(tool)["ends"]), None if grip is None else np.array(grip, float)
 
 
 def _handle(tool: Tool) -> dict:

@@ -96,11 +96,18 @@ def place_hand(
     person: Person,
     transform_tool_to_table: Array,
     handle_axis: Array,
+    grip: Array | None = None,
 ) -> None:
-    """Move a hand so that it holds the tool. handle_axis: (2, 3) two points on the handle's axis, tool frame."""
+    """Move a hand so that it holds the tool. handle_axis: (2, 3) two points on the handle's axis, tool frame.
+
+    grip: (3,) the middle of the fist, tool frame; without one, it is GRIP_HEIGHT_M above the table.
+    """
     foot, top = se3.transform_points(transform_tool_to_table, handle_axis)
     axis = (top - foot) / np.linalg.norm(top - foot)
-    grip = foot + axis * (GRIP_HEIGHT_M - foot[2]) / axis[2]
+    if grip is None:
+        grip = foot + axis * (GRIP_HEIGHT_M - foot[2]) / axis[2]
+    else:
+        grip = se3.transform_points(transform_tool_to_table, grip[None])[0]
     elbow = np.array(person.elbow) + (0.8 * grip[0], 0.6 * grip[1], 0.0)
     to_elbow = elbow - grip
     x = to_elbow - axis * (to_elbow @ axis)

@@ -11,13 +11,13 @@ from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.paths import config_dir
 
 SPLITS = ("train", "test")
-SIZES = {"box": 3, "cylinder": 2, "ellipsoid": 3, "capsule": 2, "prism": 4}
+SIZES = {"box": 3, "cylinder": 2, "ellipsoid": 3, "capsule": 2, "prism": 4, "sphere": 1, "bowl": 4}
 
 
 @dataclass(frozen=True)
 class Part:
-    """A convex piece. size: metres, as `config/objects/sweeping.yaml` says (a prism's first number counts its sides);
-    base: (3,) metres, the middle of its base in the object's frame; colour: RGB 0..255."""
+    """A convex piece, or a bowl. size: metres, as the lists in `config/objects` say (a prism's first number counts its
+    sides); base: (3,) metres, the middle of its base in the object's frame; colour: RGB 0..255."""
 
     shape: str
     size: tuple[float, ...]

@@ -18,13 +18,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Placed:
-    """An object on the table. role: what it is to the task ("particle"); x, y: metres, yaw: rad, in the table frame."""
+    """An object on the table. role: what it is to the task ("particle"); x, y: metres, yaw: rad, in the table frame;
+    z: metres from the table top to the object's base."""
 
     kind: ObjectKind
     role: str
     x: float
     y: float
     yaw: float
+    z: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.tool import Tool, colours_of
 
 from .gl import mujoco
-from .world import ACTOR_GROUP, TOOL_BITS
+from .world import ACTOR_GROUP, TOOL_BITS, UNSEEN_GROUP
 
-UNSEEN_GROUP = 3
 TOOL_FRICTION = (0.5, 0.003, 0.0002)
 """Sliding, torsional [m], rolling [m] friction of tools whose tool.yaml has no `contact`: a bean hardly slips along."""
 

@@ -10,6 +10,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import Camera, StereoRig, load_rig
 from dreamitate_core.errors import DreamitateError
 
+from .bowl import add_bowl
 from .cloth import HEIGHT, WIDTH, cloth_texture
 from .gl import mujoco
 from .objects import ObjectKind, Part
@@ -20,8 +21,9 @@ Array = NDArray[np.float64]
 TIMESTEP_S = 0.004
 LARGEST_WIDTH, LARGEST_HEIGHT = 1536, 896
 """Of a picture, in pixels, before it is averaged to its final size."""
-SCENE_GROUP, ACTOR_GROUP = 0, 2
-"""Geometry groups: the bare scene, and what acts in it (hand, tool, arm), which a bare picture leaves out."""
+SCENE_GROUP, ACTOR_GROUP, UNSEEN_GROUP = 0, 2, 3
+"""Geometry groups: the bare scene, what acts in it (hand, tool, arm), which a bare picture leaves out, and what stands
+for something else in contact and is in no picture."""
 OBJECT_BITS, TOOL_BITS = 1, 2
 CLOTH_FRICTION = (0.7, 0.005, 0.002)
 """Sliding, torsional [m], rolling [m]: soft cloth gives way under a bean, which therefore does not roll far."""
@@ -56,7 +58,7 @@ def build_world(scene: Scene, rig: StereoRig) -> mujoco.MjSpec:
     for mark in scene.marks:
         _add_mark(spec, mark)
     for index, placed in enumerate(scene.objects):
-        body = spec.worldbody.add_body(name=f"object_{index}", pos=[placed.x, placed.y, 0.0])
+        body = spec.worldbody.add_body(name=f"object_{index}", pos=[placed.x, placed.y, placed.z])
         body.quat = [np.cos(placed.yaw / 2), 0.0, 0.0, np.sin(placed.yaw / 2)]
         body.add_freejoint()
         _add_object(spec, body, placed.kind, rolls=placed.role == "particle")
@@ -134,11 +136,13 @@ def _add_mark(spec: mujoco.MjSpec, mark: Mark) -> None:
 def _add_object(spec: mujoco.MjSpec, body: mujoco.MjsBody, kind: ObjectKind, rolls: bool) -> None:
     volume = sum(_box_volume(part) for part in kind.parts)
     for part in kind.parts:
-        geom = _add_part(spec, body, part)
-        geom.mass = kind.mass_kg * _box_volume(part) / volume
-        geom.contype, geom.conaffinity = OBJECT_BITS, OBJECT_BITS | TOOL_BITS
-        geom.friction = (0.4, 0.003, 0.0002)
-        geom.condim = 4 if rolls else 3
+        is_bowl = part.shape == "bowl"
+        geoms = add_bowl(spec, body, part, UNSEEN_GROUP) if is_bowl else [_add_part(spec, body, part)]
+        for geom in geoms:
+            geom.mass = kind.mass_kg * _box_volume(part) / volume / len(geoms)
+            geom.contype, geom.conaffinity = OBJECT_BITS, OBJECT_BITS | TOOL_BITS
+            geom.friction = (0.4, 0.003, 0.0002)
+            geom.condim = 4 if rolls else 3
 
 
 def _box_volume(part: Part) -> float:
@@ -156,6 +160,8 @@ def _add_part(spec: mujoco.MjSpec, body: mujoco.MjsBody, part: Part) -> mujoco.M
         return body.add_geom(type=kinds.mjGEOM_ELLIPSOID, size=size / 2.0, pos=centre, rgba=rgba)
     if part.shape == "cylinder":
         return body.add_geom(type=kinds.mjGEOM_CYLINDER, size=[size[0] / 2, size[1] / 2, 0], pos=centre, rgba=rgba)
+    if part.shape == "sphere":
+        return body.add_geom(type=kinds.mjGEOM_SPHERE, size=[size[0] / 2, 0, 0], pos=centre, rgba=rgba)
     if part.shape == "capsule":
         half = size[1] / 2 - size[0] / 2
         lying = [np.sqrt(0.5), 0.0, np.sqrt(0.5), 0.0]

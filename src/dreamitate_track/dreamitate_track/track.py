@@ -1,11 +1,14 @@
 """Track the tools of a clip: the one function that the command, the node and the pipeline call."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from dreamitate_core.clip import Clip
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.registry import Registry
+from dreamitate_core.task import load_task, task_names
+from dreamitate_core.tool import part_of
 from dreamitate_core.trajectory import ToolTrajectory
 
 from .check import check_clip
@@ -33,4 +36,12 @@ def track(
     """
     tracker = trackers.get(backend)
     check_clip(clip)
-    return tracker(clip, progress, hints or {})
+    return tracker(_with_tracked_parts(clip), progress, hints or {})
+
+
+def _with_tracked_parts(clip: Clip) -> Clip:
+    """Return the clip with only that part of its tools that its task tracks, as `tracking.part` says."""
+    name = clip.info.get("task")
+    tracking = load_task(name).settings.get("tracking", {}) if name in task_names() else {}
+    part = tracking.get("part", "whole")
+    return clip if part == "whole" else replace(clip, tools=[part_of(tool, part) for tool in clip.tools])
