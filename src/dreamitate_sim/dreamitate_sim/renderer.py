@@ -22,7 +22,6 @@ class Renderer:
         make_current()
         self._model, self._rig = model, rig
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + 50)
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -72,6 +71,8 @@ class Renderer:
                 f"A picture of {width}x{height} was asked for; at most {LARGEST_WIDTH}x{LARGEST_HEIGHT} can be drawn."
             )
         make_current()
+        # Each time: another renderer may have bound its own buffer since, or freed it.
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
         option = mujoco.MjvOption()
         option.geomgroup[ACTOR_GROUP] = not bare
         self._camera.fixedcamid = camera_index - 1
