@@ -9,6 +9,7 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_sim.objects import load_objects
+from dreamitate_sim.observation import Observation
 from dreamitate_sim.scene import make_scene, scene_kinds
 from dreamitate_sim.sweep_route import find_routes, planar_transform, sweep_motion
 
@@ -54,18 +55,19 @@ def test_judge_tells_success_and_touched_obstacles(task: Task) -> None:
     scene = make_scene(task, 1000, "test")
     judge = scene_kinds.get("sweeping").judge
     positions = np.array([[placed.x, placed.y, 0.01] for placed in scene.objects])
-    verdict = judge(scene, positions)
+    seen = Observation(positions, np.array([placed.yaw for placed in scene.objects]))
+    verdict = judge(scene, seen)
     assert not verdict.success
     assert verdict.figures["obstacles_touched"] == 0
     star = scene.marks[0]
     positions[0, :2] = star.x + 0.049, star.y
     positions[-1, 0] += 0.004
-    verdict = judge(scene, positions)
+    verdict = judge(scene, seen)
     assert verdict.success
     assert verdict.figures["particles_on_star"] == 1
     assert verdict.figures["obstacles_touched"] == 1
     positions[0, 0] = star.x + 0.051
-    assert not judge(scene, positions).success
+    assert not judge(scene, seen).success
 
 
 def test_a_free_table_is_swept_straight() -> None:

@@ -28,6 +28,21 @@ class Task:
         """Time steps per second of the clip: the clip's length over its 12 steps."""
         return STEPS / self.clip_duration_s
 
+    @property
+    def shows_goal(self) -> bool:
+        """Whether the object's final place is blended into the pictures as a mask (`goal: mask` in the file)."""
+        return self.settings.get("goal") == "mask"
+
+    @property
+    def attempts(self) -> int:
+        """How many dreams in a row a rollout may take (paper section 4.5: the best of 4)."""
+        return int(self.settings.get("attempts", 1))
+
+    @property
+    def best_by(self) -> str:
+        """The verdict's figure that says which attempt is the best, "" in tasks with one attempt."""
+        return str(self.settings.get("best_by", ""))
+
     def section(self, name: str) -> dict[str, Any]:
         """Return a stage's section of the file. Raises DreamitateError where it is missing."""
         section = self.settings.get(name)

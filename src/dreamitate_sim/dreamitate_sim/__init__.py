@@ -1,3 +1,3 @@
 """Dreamitate's table in MuJoCo: tasks, cameras, arms with tools, and a demonstrator."""
 
-from . import sweeping  # each task's module registers its scenes
+from . import push_shape, sweeping  # each task's module registers its scenes

@@ -10,6 +10,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.goal import blend
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.video import STEPS, StereoVideo
@@ -17,10 +18,12 @@ from dreamitate_core.video import STEPS, StereoVideo
 from .gl import mujoco
 from .hand import add_hand, place_hand, random_person
 from .judge import Verdict
+from .observation import Observation, observe
 from .renderer import Renderer
-from .scene import Scene, ToolMotion, scene_kinds
+from .scene import Placed, Scene, ToolMotion, scene_kinds
+from .silhouette import goal_masks
 from .tool_model import add_tool
-from .world import TIMESTEP_S, build_world, object_positions, scene_rig, set_state
+from .world import TIMESTEP_S, build_world, scene_rig, set_state
 
 Array = NDArray[np.float64]
 
@@ -31,11 +34,12 @@ TOOL_MASS_KG = 50.0
 @dataclass(frozen=True)
 class Sweep:
     """A motion that physics let succeed. states: (13, nq) MuJoCo positions at t = 0..12; truth: (12, 4, 4)
-    transform_tool_to_table at t = 1..12; verdict: at t = 12."""
+    transform_tool_to_table at t = 1..12; seen, verdict: at t = 12."""
 
     motion: ToolMotion
     states: Array
     truth: Array
+    seen: Observation
     verdict: Verdict
 
 
@@ -63,8 +67,13 @@ class Demonstration:
             if kind.is_exemplary(sweep.verdict):
                 yield sweep
 
-    def film(self, sweep: Sweep, width: int, height: int, progress: Progress = quiet) -> Clip:
-        """Return the clip of a sweep at any size. Raises Cancelled through `progress`."""
+    def film(
+        self, sweep: Sweep, width: int, height: int, progress: Progress = quiet, goal: Placed | None = None
+    ) -> Clip:
+        """Return the clip of a sweep at any size, with the goal, if any, blended in as a mask.
+
+        Raises Cancelled through `progress`.
+        """
         rig = self.rig.cropped_and_resized(width, height)
         person = random_person(np.random.default_rng([self.scene.seed, 32452843]), _travel(sweep.truth))
         spec = self._spec.copy()
@@ -84,10 +93,14 @@ class Demonstration:
                 progress("film", t / STEPS)
         fps = self.scene.task.fps
         assert rig.transform_reference_to_table is not None
+        one, two = (np.stack([bare, *view]) for bare, view in zip(backgrounds, views, strict=True))
+        masks = goal_masks(goal, rig) if goal is not None else None
+        if masks is not None:
+            one, two = blend(one, masks[0]), blend(two, masks[1])
         return Clip(
-            video=StereoVideo(np.stack([backgrounds[0], *views[0]]), np.stack(views[1]), fps),
-            background_1=backgrounds[0],
-            background_2=backgrounds[1],
+            video=StereoVideo(one, two[1:], fps),
+            background_1=one[0],
+            background_2=two[0],
             rig=rig,
             tools=[self.tool],
             info={
@@ -99,6 +112,7 @@ class Demonstration:
                 **sweep.verdict.figures,
             },
             truth={self.tool.name: se3.inverse(rig.transform_reference_to_table) @ sweep.truth},
+            goals=masks,
         )
 
     def follow(self, motion: ToolMotion) -> Sweep:
@@ -116,8 +130,9 @@ class Demonstration:
                 states.append(data.qpos.copy())
                 truth.append(_transform(position[step]))
             mujoco.mj_step(model, data)
-        verdict = scene_kinds.get(self.scene.task.name).judge(self.scene, object_positions(self.scene, model, data))
-        return Sweep(motion, np.array(states), np.array(truth), verdict)
+        seen = observe(model, data, self.scene.heights_m)
+        verdict = scene_kinds.get(self.scene.task.name).judge(self.scene, seen)
+        return Sweep(motion, np.array(states), np.array(truth), seen, verdict)
 
 
 def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progress = quiet) -> Clip:
@@ -129,7 +144,7 @@ def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progr
     count = 0
     for count, sweep in enumerate(demonstration.successes(progress), start=1):
         if count == way + 1:
-            return demonstration.film(sweep, width, height, progress)
+            return demonstration.film(sweep, width, height, progress, scene.goal)
     raise DreamitateError(
         f"Scene {scene.seed} of {scene.task.name} has {count} ways that succeed; way {way} asked for."
     )

@@ -1,7 +1,7 @@
 """What lies on the table in one episode, and how it is lit. Each task registers how to make and judge its scenes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from dreamitate_core.task import Task
 
 from .judge import Verdict
 from .objects import ObjectKind
+from .observation import Observation
 
 Array = NDArray[np.float64]
 
@@ -54,7 +55,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene: enough to rebuild everything about it. split: which objects it was made of."""
+    """A scene: enough to rebuild everything about it. split: which objects it was made of; goal: where the first
+    object shall end, in tasks that show it as a mask."""
 
     task: Task
     seed: int
@@ -62,6 +64,18 @@ class Scene:
     objects: tuple[Placed, ...]
     marks: tuple[Mark, ...]
     look: Look
+    goal: Placed | None = None
+
+    @property
+    def heights_m(self) -> Array:
+        """The objects' heights (n,)."""
+        return np.array([placed.kind.height for placed in self.objects])
+
+    def as_seen(self, seen: Observation) -> "Scene":
+        """Return the scene with its objects where they are now, upright."""
+        now = zip(self.objects, seen.position, seen.yaw, strict=True)
+        objects = (replace(placed, x=float(at[0]), y=float(at[1]), yaw=float(yaw)) for placed, at, yaw in now)
+        return replace(self, objects=tuple(objects))
 
     def with_role(self, role: str) -> list[Placed]:
         """Return the objects of that role, in order."""
@@ -82,13 +96,13 @@ class SceneKind:
     """A task's own part of the simulator.
 
     make(task, seed, split): a scene; ways(scene): the tool motions that may solve it, best first;
-    judge(scene, positions): the verdict for the objects' middles (n, 3), metres in the table frame;
+    judge(scene, seen): the verdict on what was observed;
     is_exemplary(verdict): whether a demonstration that ended so is worth learning from.
     """
 
     make: Callable[[Task, int, str], Scene]
     ways: Callable[[Scene], list[ToolMotion]]
-    judge: Callable[[Scene, Array], Verdict]
+    judge: Callable[[Scene, Observation], Verdict]
     is_exemplary: Callable[[Verdict], bool]
 
 

@@ -8,6 +8,7 @@ from dreamitate_core.task import Task
 
 from .judge import Verdict
 from .objects import ObjectKind, load_objects
+from .observation import Observation
 from .scene import Mark, Placed, Scene, SceneKind, ToolMotion, random_look, scene_kinds
 from .sweep_route import Route, find_routes, sweep_motion
 
@@ -46,14 +47,14 @@ def ways(scene: Scene) -> list[ToolMotion]:
     return motions
 
 
-def judge(scene: Scene, positions: Array) -> Verdict:
-    """Return the verdict for the objects' positions (n, 3) in the table frame, in the order of scene.objects."""
+def judge(scene: Scene, seen: Observation) -> Verdict:
+    """Return the verdict on where the objects are."""
     radius = float(scene.task.section("success")["radius_m"])
     star = np.array([scene.marks[0].x, scene.marks[0].y])
     start = np.array([[placed.x, placed.y] for placed in scene.objects])
     is_particle = np.array([placed.role == "particle" for placed in scene.objects])
-    distance = np.linalg.norm(positions[is_particle, :2] - star, axis=1)
-    moved = np.linalg.norm(positions[~is_particle, :2] - start[~is_particle], axis=1)
+    distance = np.linalg.norm(seen.position[is_particle, :2] - star, axis=1)
+    moved = np.linalg.norm(seen.position[~is_particle, :2] - start[~is_particle], axis=1)
     figures = {
         "closest_particle_m": float(distance.min()),
         "particles_on_star": float((distance <= radius).sum()),

@@ -14,9 +14,10 @@ from .arm import Motors, add_arm
 from .follower import Follower, FollowState
 from .gl import mujoco
 from .judge import Verdict
+from .observation import observe
 from .renderer import Image, Renderer
 from .scene import Scene, scene_kinds
-from .world import TIMESTEP_S, build_world, object_positions, scene_rig, set_state
+from .world import TIMESTEP_S, build_world, scene_rig, set_state
 
 Array = NDArray[np.float64]
 
@@ -111,5 +112,9 @@ class TableSimulation:
 
     def judge(self) -> Verdict:
         """Return the task's verdict on the table as it is now."""
-        positions = object_positions(self.scene, self._model, self._data)
-        return scene_kinds.get(self.scene.task.name).judge(self.scene, positions)
+        seen = observe(self._model, self._data, self.scene.heights_m)
+        return scene_kinds.get(self.scene.task.name).judge(self.scene, seen)
+
+    def scene_now(self) -> Scene:
+        """Return the scene with its objects where they are now."""
+        return self.scene.as_seen(observe(self._model, self._data, self.scene.heights_m))

@@ -63,13 +63,6 @@ def build_world(scene: Scene, rig: StereoRig) -> mujoco.MjSpec:
     return spec
 
 
-def object_positions(scene: Scene, model: mujoco.MjModel, data: mujoco.MjData) -> Array:
-    """Return the objects' middles (n, 3), metres in the table frame, in the order of scene.objects."""
-    ids = [model.body(f"object_{index}").id for index in range(len(scene.objects))]
-    half_height = np.array([placed.kind.height / 2.0 for placed in scene.objects])
-    return np.asarray(data.xpos[ids] + data.xmat[ids].reshape(-1, 3, 3)[:, :, 2] * half_height[:, None])
-
-
 def set_state(model: mujoco.MjModel, data: mujoco.MjData, positions: Array) -> None:
     """Put everything at MuJoCo's positions (nq,), ready to be drawn."""
     data.qpos[:] = positions
@@ -149,7 +142,8 @@ def _add_object(spec: mujoco.MjSpec, body: mujoco.MjsBody, kind: ObjectKind, rol
 
 
 def _box_volume(part: Part) -> float:
-    return float((2 * part.radius) ** 2 * part.height)
+    """Of a box itself; of other parts, that of the square box around them."""
+    return float(np.prod(part.size)) if part.shape == "box" else float((2 * part.radius) ** 2 * part.height)
 
 
 def _add_part(spec: mujoco.MjSpec, body: mujoco.MjsBody, part: Part) -> mujoco.MjsGeom:
@@ -158,7 +152,8 @@ def _add_part(spec: mujoco.MjSpec, body: mujoco.MjsBody, part: Part) -> mujoco.M
     rgba = [*(np.array(part.colour) / 255.0), 1.0]
     kinds = mujoco.mjtGeom
     if part.shape == "box":
-        return body.add_geom(type=kinds.mjGEOM_BOX, size=size / 2.0, pos=centre, rgba=rgba)
+        turn = [np.cos(part.yaw / 2.0), 0.0, 0.0, np.sin(part.yaw / 2.0)]
+        return body.add_geom(type=kinds.mjGEOM_BOX, size=size / 2.0, pos=centre, quat=turn, rgba=rgba)
     if part.shape == "ellipsoid":
         return body.add_geom(type=kinds.mjGEOM_ELLIPSOID, size=size / 2.0, pos=centre, rgba=rgba)
     if part.shape == "cylinder":
