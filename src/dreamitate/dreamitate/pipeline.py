@@ -4,13 +4,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dreamitate_core.camera import Image, StereoRig, load_rig
 from dreamitate_core.clip import Clip, read_clip, write_clip
 from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.goal import blend
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.robot import load_robot
@@ -19,6 +20,7 @@ from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 
 from . import blame
+from .attempts import Attempts
 from .motion import Motion, move
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 
@@ -116,24 +118,48 @@ class _Episode:
         self.rig = load_rig(self.task.rig)
         self.seed, self.generator, self.tracker, self.planner = seed, generator, tracker, planner
         self.folder, self.model, self.progress = folder, model, progress
+        self.kept = folder
         self.stage = "photos"
+        self.evidence: blame.Evidence | None = None
         self.timings: dict[str, float] = {}
         self.verdict_text = ""
 
     def run(self) -> EpisodeResult:
-        """Run all stages. Raises StageFailed, Cancelled, and whatever is a defect."""
+        """Run all stages, again from where things lie then, as often as the task allows; the best attempt counts.
+
+        Raises StageFailed where no attempt was carried through, Cancelled, and whatever is a defect.
+        """
         from dreamitate_sim.scene import make_scene
         from dreamitate_sim.table_simulation import TableSimulation
 
         with self._run_stage("photos"):
-            scene = make_scene(self.task, self.seed, "test")
-            simulation = TableSimulation(scene, self.robot, self.tool)
+            simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.robot, self.tool)
+        tries = Attempts(self.task, self.folder)
+        failure: StageFailed | None = None
+        try:
+            while tries.another():
+                self.kept = tries.folder
+                try:
+                    self._attempt(simulation, tries)
+                except StageFailed as failed:
+                    failure = failed
+        finally:
+            tries.close()
+        if self.evidence is None:
+            assert failure is not None
+            raise failure
+        return self._result(tries, self.evidence)
+
+    def _attempt(self, simulation: Any, tries: Attempts) -> None:
+        """Look, dream, track, plan, move and judge once."""
+        with self._run_stage("photos"):
+            scene = simulation.scene_now()
             camera = self.rig.camera_1
             photos = [simulation.render(index, camera.width, camera.height) for index in (1, 2)]
-            if self.folder is not None:
-                self.folder.add_photos(photos[0], photos[1])
+            if self.kept is not None:
+                self.kept.add_photos(photos[0], photos[1])
         with self._run_stage("dream"):
-            clip = self._dream(scene, photos)
+            clip = self._dream(scene, photos, tries.number)
         with self._run_stage("track"):
             track = self._track(clip)
         with self._run_stage("plan"):
@@ -142,11 +168,16 @@ class _Episode:
             motion = self._execute(simulation, plan)
         with self._run_stage("judge"):
             verdict = simulation.judge()
-            self.verdict_text = verdict.text
-            evidence = blame.Evidence(scene, clip, track, plan, motion)
-            figures = {**verdict.figures, **blame.measure(evidence)}
-            result = EpisodeResult(verdict.success, figures=figures)
-            if not verdict.success:
+            if tries.add(asdict(verdict)):
+                self.evidence = blame.Evidence(scene, clip, track, plan, motion)
+
+    def _result(self, tries: Attempts, evidence: blame.Evidence) -> EpisodeResult:
+        """What came of the best attempt, and why it was not enough where it was not."""
+        with self._run_stage("judge"):
+            verdict = tries.verdict()
+            self.verdict_text = verdict["text"]
+            result = EpisodeResult(verdict["success"], figures={**verdict["figures"], **blame.measure(evidence)})
+            if not verdict["success"]:
                 result.failed_stage, result.reason = blame.find(evidence)
         return result
 
@@ -162,7 +193,7 @@ class _Episode:
             raise StageFailed(stage, str(error)) from error
         finally:
             seconds = time.perf_counter() - started_s
-            self.timings[stage] = seconds
+            self.timings[stage] = self.timings.get(stage, 0.0) + seconds
             if self.folder is not None:
                 self.folder.add_timing(stage, seconds)
         self._say(stage, 1.0)
@@ -171,17 +202,21 @@ class _Episode:
         """The stage functions' progress: what they call themselves matters less than the stage they are in."""
         self.progress(self.stage, fraction)
 
-    def _dream(self, scene: Any, photos: list[Image]) -> Clip:
+    def _dream(self, scene: Any, photos: list[Image], number: int) -> Clip:
         from dreamitate_gen.registry import load_generator
 
+        if scene.goal is not None:
+            from dreamitate_sim.silhouette import goal_masks
+
+            photos = [blend(photo, mask) for photo, mask in zip(photos, goal_masks(scene.goal, self.rig), strict=True)]
         with tempfile.TemporaryDirectory() as temporary:
             replay = self._demonstrate(scene, Path(temporary) / "clip") if self.generator == "replay" else None
             generator = load_generator(self.generator, self.task, self.model, replay)
-            clip = generator.dream(photos[0], photos[1], self.rig, self.seed, self._say)
+            clip = generator.dream(photos[0], photos[1], self.rig, self.seed + number, self._say)
             if replay is not None and clip.truth is None:
                 clip.truth = read_clip(replay).truth
-        if self.folder is not None:
-            self.folder.add_dream(clip)
+        if self.kept is not None:
+            self.kept.add_dream(clip)
         return clip
 
     def _demonstrate(self, scene: Any, clip_folder: Path) -> Path:
@@ -197,8 +232,8 @@ class _Episode:
         from dreamitate_track.track import track
 
         tracks = track(clip, self.tracker, self._say)
-        if self.folder is not None:
-            self.folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+        if self.kept is not None:
+            self.kept.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
         return track_on_table(tracks, self.tool.name, clip.rig)
 
     def _plan(self, track: ToolTrajectory, simulation: Any) -> Plan:
@@ -208,16 +243,16 @@ class _Episode:
         planned = plan(
             track, self.task, self.robot, self.tool, simulation.joint_position, self.planner, progress=self._say
         )
-        if self.folder is not None:
-            self.folder.add_plan(planned)
-            self.folder.add_preview(preview(track, planned, self.task, self.robot, self.tool), " ".join(planned.notes))
+        if self.kept is not None:
+            self.kept.add_plan(planned)
+            self.kept.add_preview(preview(track, planned, self.task, self.robot, self.tool), " ".join(planned.notes))
         return planned
 
     def _execute(self, simulation: Any, plan: Plan) -> Motion:
-        motion = move(simulation, plan, filmed=self.folder is not None, progress=self._say)
-        if self.folder is not None:
-            self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table)
-            self.folder.add_execution(motion.views, motion.views_fps)
+        motion = move(simulation, plan, filmed=self.kept is not None, progress=self._say)
+        if self.kept is not None:
+            self.kept.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table)
+            self.kept.add_execution(motion.views, motion.views_fps)
         if motion.problem:
             raise DreamitateError(motion.problem)
         return motion

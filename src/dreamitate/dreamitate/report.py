@@ -54,6 +54,7 @@ FILE_NOTES = {
     "timings.json": "seconds per stage",
     "verdict.json": "how it ended, figures, settings, versions",
     "demonstration": "the clip that the generator `replay` showed",
+    **{f"attempt_{number}": "another attempt: above is the best" for number in range(1, 10)},
     "rollout": "the bag (MCAP): ros2 bag play rollout",
     "log": "what each process said",
 }
