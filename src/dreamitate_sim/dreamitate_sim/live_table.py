@@ -108,6 +108,11 @@ class LiveTable:
         with self.stepped:
             return self._live.judge()
 
+    def scene_now(self) -> Scene:
+        """Return the scene with its objects where they are now."""
+        with self.stepped:
+            return self._live.scene_now()
+
     def following(self) -> FollowState:
         """Return how the last path goes."""
         with self.stepped:
