@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from dreamitate_core.task import Task
-
 from .run_folder import RunFolder
 
 
@@ -14,9 +12,9 @@ class Attempts:
     through the last one's, are moved up. A task with one attempt needs no folders inside.
     """
 
-    def __init__(self, task: Task, folder: RunFolder | None) -> None:
-        """folder: the rollout's, None where nothing is kept."""
-        self._most, self._best_by = task.attempts, task.best_by
+    def __init__(self, most: int, best_by: str, folder: RunFolder | None) -> None:
+        """best_by: the verdict's figure that decides; folder: the rollout's, None where nothing is kept."""
+        self.most, self._best_by = most, best_by
         self._whole = self.folder = folder
         self._best: tuple[int, dict[str, Any]] | None = None
         self.number = 0
@@ -24,10 +22,11 @@ class Attempts:
 
     def another(self) -> bool:
         """Begin another attempt, with its `folder`, unless one has succeeded or all are used up; return whether."""
-        if self.number == self._most or (self._best is not None and self._best[1]["success"]):
+        if self.number == self.most or (self._best is not None and self._best[1]["success"]):
             return False
+        self._put_demonstration_away()
         self.number += 1
-        if self._whole is not None and self._most > 1:
+        if self._whole is not None and self.most > 1:
             self.folder = self._whole.attempt(self.number)
         return True
 
@@ -38,6 +37,11 @@ class Attempts:
         self._best = self.number, verdict
         return True
 
+    @property
+    def any_done(self) -> bool:
+        """Whether an attempt was carried through and judged."""
+        return self._best is not None
+
     def verdict(self) -> dict[str, Any]:
         """Return the best attempt's verdict, which says, where there may be several, which it was of how many.
 
@@ -46,15 +50,23 @@ class Attempts:
         if self._best is None:
             raise ValueError("No attempt was carried through.")
         number, verdict = self._best
-        if self._most == 1:
+        if self.most == 1:
             return verdict
         figures = {**verdict["figures"], "attempt": float(number), "attempts": float(self.number)}
         return {**verdict, "figures": figures, "text": f"{verdict['text']} Attempt {number} of {self.number}."}
 
     def close(self) -> None:
         """Move the best attempt's contents up, into the rollout's own folder."""
-        if self._whole is not None and self._most > 1 and self.number:
+        self._put_demonstration_away()
+        if self._whole is not None and self.most > 1 and self.number:
             self._whole.adopt(self._best[0] if self._best else self.number)
+
+    def _put_demonstration_away(self) -> None:
+        """What the simulator demonstrated for an attempt stays with it."""
+        if self._whole is not None and self.folder is not None and self.folder is not self._whole:
+            shown = self._whole.path / "demonstration"
+            if shown.is_dir():
+                shown.rename(self.folder.path / shown.name)
 
     def _worth(self, verdict: dict[str, Any]) -> tuple[bool, float]:
         return verdict["success"], verdict["figures"][self._best_by] if self._best_by else 0.0

@@ -134,24 +134,26 @@ class _Episode:
 
         with self._run_stage("photos"):
             simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.robot, self.tool)
-        tries = Attempts(self.task, self.folder)
-        failure: StageFailed | None = None
+        tries = Attempts(self.task.attempts, self.task.best_by, self.folder)
+        refusals: list[StageFailed] = []
         try:
             while tries.another():
                 self.kept = tries.folder
                 try:
-                    self._attempt(simulation, tries)
+                    self._attempt(simulation, tries, len(refusals))
+                    refusals.clear()
                 except StageFailed as failed:
-                    failure = failed
+                    refusals.append(failed)
+                    if failed.stage == "execute":
+                        break
         finally:
             tries.close()
         if self.evidence is None:
-            assert failure is not None
-            raise failure
+            raise refusals[0]
         return self._result(tries, self.evidence)
 
-    def _attempt(self, simulation: Any, tries: Attempts) -> None:
-        """Look, dream, track, plan, move and judge once."""
+    def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
+        """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""
         with self._run_stage("photos"):
             scene = simulation.scene_now()
             camera = self.rig.camera_1
@@ -159,7 +161,7 @@ class _Episode:
             if self.kept is not None:
                 self.kept.add_photos(photos[0], photos[1])
         with self._run_stage("dream"):
-            clip = self._dream(scene, photos, tries.number)
+            clip = self._dream(scene, photos, tries.number, refused)
         with self._run_stage("track"):
             track = self._track(clip)
         with self._run_stage("plan"):
@@ -202,7 +204,7 @@ class _Episode:
         """The stage functions' progress: what they call themselves matters less than the stage they are in."""
         self.progress(self.stage, fraction)
 
-    def _dream(self, scene: Any, photos: list[Image], number: int) -> Clip:
+    def _dream(self, scene: Any, photos: list[Image], number: int, way: int) -> Clip:
         from dreamitate_gen.registry import load_generator
 
         if scene.goal is not None:
@@ -210,21 +212,21 @@ class _Episode:
 
             photos = [blend(photo, mask) for photo, mask in zip(photos, goal_masks(scene.goal, self.rig), strict=True)]
         with tempfile.TemporaryDirectory() as temporary:
-            replay = self._demonstrate(scene, Path(temporary) / "clip") if self.generator == "replay" else None
+            replay = self._demonstrate(scene, way, Path(temporary) / "clip") if self.generator == "replay" else None
             generator = load_generator(self.generator, self.task, self.model, replay)
-            clip = generator.dream(photos[0], photos[1], self.rig, self.seed + number, self._say)
+            clip = generator.dream(photos[0], photos[1], self.rig, self.seed + number - 1, self._say)
             if replay is not None and clip.truth is None:
                 clip.truth = read_clip(replay).truth
         if self.kept is not None:
             self.kept.add_dream(clip)
         return clip
 
-    def _demonstrate(self, scene: Any, clip_folder: Path) -> Path:
-        """Write the demonstrator's clip of the scene at the size of the task's dreams."""
+    def _demonstrate(self, scene: Any, way: int, clip_folder: Path) -> Path:
+        """Write the demonstrator's clip of the scene at the size of the task's dreams; way: its number, best first."""
         from dreamitate_sim.demonstrator import demonstrate
 
         size = self.task.section("generator")
-        write_clip(clip_folder, demonstrate(scene, 0, int(size["width"]), int(size["height"]), self._say))
+        write_clip(clip_folder, demonstrate(scene, way, int(size["width"]), int(size["height"]), self._say))
         return clip_folder
 
     def _track(self, clip: Clip) -> ToolTrajectory:
