@@ -1,25 +1,35 @@
 """Search for good pushes: planned by geometry, tried in MuJoCo, aimed anew until the piece ends where it shall."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .demonstrator import Demonstration, Sweep
+from .demonstrator import Demonstration
 from .outline import centre, hull, polygons, symmetry, turned
 from .push_route import Push, Side, find_pushes, push_motion, sides
 from .scene import Placed, Scene, ToolMotion
 
 Array = NDArray[np.float64]
 
-TRIED = 4
-"""Pushes that are tried, the most promising first."""
-AIMED = 3
+TRIED = 5
+"""Pushes of each kind, to the goal at once and on the way there, that are tried, the most promising first."""
+AIMED = 4
 """How often a push is aimed anew by what it missed."""
-CLOSE_M, ARM_LENGTH_M = 0.0015, 0.05
-"""A push that misses by less is good; a radian counts as much as this times a metre."""
+CLOSE_M, GOOD_M, ARM_LENGTH_M = 0.001, 0.006, 0.05
+"""A miss with which no more is aimed, and one with which a push to the goal is better than going there by way of
+another pose; a radian counts as much as this times a metre."""
 BETWEEN = 150
 MARGIN_M = 0.12
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A push as it was tried. miss_m: by how much the piece missed the pose that the push aims at."""
+
+    push: Push
+    motion: ToolMotion
+    miss_m: float
 
 
 def search_pushes(scene: Scene) -> list[ToolMotion]:
@@ -34,12 +44,12 @@ def search_pushes(scene: Scene) -> list[ToolMotion]:
     found = sides(hull(piece.kind), middle)
     start, goals = pose_of(piece), equal_goals(scene)
     pushes = find_pushes(found, _grip(piece, middle), start, goals, _between(start, goals[0], random), random)
-    ended = []
-    for push in pushes[:TRIED]:
-        sweep, miss_m = min(_aimed(hand, found[push.side], push, start, random), key=lambda trial: trial[1])
-        ended.append((not push.last, miss_m if push.last else push.cost + miss_m, sweep))
-    ended.sort(key=lambda trial: trial[:2])
-    return [sweep.motion for *_, sweep in ended]
+    at_once = [_tried(hand, found, push, start, random) for push in [p for p in pushes if p.last][:TRIED]]
+    on_the_way = [_tried(hand, found, push, start, random) for push in [p for p in pushes if not p.last][:TRIED]]
+    good = sorted((trial for trial in at_once if trial.miss_m < GOOD_M), key=lambda trial: trial.miss_m)
+    poor = sorted((trial for trial in at_once if trial.miss_m >= GOOD_M), key=lambda trial: trial.miss_m)
+    on_the_way.sort(key=lambda trial: trial.push.cost + trial.miss_m)
+    return [trial.motion for trial in (*good, *on_the_way, *poor)]
 
 
 def pose_of(placed: Placed) -> Array:
@@ -58,24 +68,23 @@ def equal_goals(scene: Scene) -> Array:
     return poses
 
 
-def _aimed(
-    hand: Demonstration, side: Side, push: Push, start: Array, random: np.random.Generator
-) -> Iterator[tuple[Sweep, float]]:
-    """Push, look by how much the piece missed, push again so much further; yield each push and its miss in metres."""
+def _tried(hand: Demonstration, found: list[Side], push: Push, start: Array, random: np.random.Generator) -> Trial:
+    """Push, look by how much the piece missed, push again so much further; return the best of it."""
     aim = wanted = np.array(push.aim)
     state = random.bit_generator.state
-    for _ in range(AIMED):
+    trials: list[Trial] = []
+    for _ in range(AIMED if push.last else 1):
         random.bit_generator.state = state  # the same gap and pace each time
-        again = Push(push.side, push.askew, push.reach, (float(aim[0]), float(aim[1]), float(aim[2])), 0.0, push.last)
-        sweep = hand.follow(push_motion(side, again, start, hand.scene.task.clip_duration_s, random))
-        ended = pose_of(hand.scene.as_seen(sweep.seen).objects[0])
+        again = replace(push, aim=(float(aim[0]), float(aim[1]), float(aim[2])))
+        motion = push_motion(found[push.side], again, start, hand.scene.task.clip_duration_s, random)
+        ended = pose_of(hand.scene.as_seen(hand.follow(motion).seen).objects[0])
         off = wanted - ended
         off[2] = (off[2] + np.pi) % (2.0 * np.pi) - np.pi
-        miss_m = float(np.hypot(np.hypot(*off[:2]), ARM_LENGTH_M * off[2]))
-        yield sweep, miss_m
-        if miss_m < CLOSE_M or not push.last:
-            return
+        trials.append(Trial(push, motion, float(np.linalg.norm(off * (1.0, 1.0, ARM_LENGTH_M)))))
+        if trials[-1].miss_m < CLOSE_M:
+            break
         aim = aim + off
+    return min(trials, key=lambda trial: trial.miss_m)
 
 
 def _grip(placed: Placed, middle: Array) -> float:
