@@ -17,6 +17,7 @@ class Attempts:
         self.most, self._best_by = most, best_by
         self._whole = self.folder = folder
         self._best: tuple[int, dict[str, Any]] | None = None
+        self._judged = 0
         self.number = 0
         """Of the running attempt, from 1 on."""
 
@@ -32,6 +33,7 @@ class Attempts:
 
     def add(self, verdict: dict[str, Any]) -> bool:
         """Note the running attempt's verdict (success, figures, text); return whether it is the best so far."""
+        self._judged += 1
         if self._best is not None and not self._worth(verdict) > self._worth(self._best[1]):
             return False
         self._best = self.number, verdict
@@ -52,8 +54,10 @@ class Attempts:
         number, verdict = self._best
         if self.most == 1:
             return verdict
-        figures = {**verdict["figures"], "attempt": float(number), "attempts": float(self.number)}
-        return {**verdict, "figures": figures, "text": f"{verdict['text']} Attempt {number} of {self.number}."}
+        refused = self.number - self._judged
+        figures = {"attempt": float(number), "attempts": float(self.number), "attempts_refused": float(refused)}
+        said = f"{verdict['text']} Attempt {number} of {self.number}{f', {refused} refused' if refused else ''}."
+        return {**verdict, "figures": {**verdict["figures"], **figures}, "text": said}
 
     def close(self) -> None:
         """Move the best attempt's contents up, into the rollout's own folder."""
