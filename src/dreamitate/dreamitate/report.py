@@ -54,7 +54,6 @@ FILE_NOTES = {
     "timings.json": "seconds per stage",
     "verdict.json": "how it ended, figures, settings, versions",
     "demonstration": "the clip that the generator `replay` showed",
-    **{f"attempt_{number}": "another attempt: above is the best" for number in range(1, 10)},
     "rollout": "the bag (MCAP): ros2 bag play rollout",
     "log": "what each process said",
 }
@@ -279,7 +278,8 @@ def _repeat(record: dict[str, Any]) -> str:
 
 def _files(folder: Path) -> str:
     rows = []
-    for name, note in FILE_NOTES.items():
+    others = {path.name: "another attempt: this page shows the best" for path in sorted(folder.glob("attempt_*"))}
+    for name, note in {**FILE_NOTES, **others}.items():
         path = folder / name
         if path.exists():
             inside = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
