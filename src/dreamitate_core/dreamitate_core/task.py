@@ -68,6 +68,7 @@ def load_task(name: str) -> Task:
     path = _folder() / f"{name}.yaml"
     try:
         settings = yaml.safe_load(path.read_text())
+        _check(settings, path)
         return Task(
             name=name,
             description=settings["description"],
@@ -81,6 +82,17 @@ def load_task(name: str) -> Task:
         raise DreamitateError(f"{path} is not a task file: {error}") from None
     except KeyError as missing:
         raise DreamitateError(f"{path} lacks {missing}.") from None
+
+
+def _check(settings: dict[str, Any], path: Path) -> None:
+    """Raise DreamitateError for a goal or attempts that make no sense."""
+    if settings.get("goal", "mask") != "mask":
+        raise unknown(f"goal in {path}", settings["goal"], ["mask"])
+    attempts = settings.get("attempts", 1)
+    if not isinstance(attempts, int) or attempts < 1:
+        raise DreamitateError(f"{path}: attempts must be a whole number from 1 on; it is {attempts!r}.")
+    if attempts > 1 and not settings.get("best_by"):
+        raise DreamitateError(f"{path}: with {attempts} attempts, best_by must name the figure that decides.")
 
 
 def _folder() -> Path:
