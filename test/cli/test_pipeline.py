@@ -37,8 +37,9 @@ def true_tracks(clip: Clip, backend: str = "region", progress: Progress = quiet)
     assert clip.truth is not None
     progress("track", 0.5)
     covariance = np.tile(1e-6 * np.eye(6), (12, 1, 1))
-    poses, times = clip.truth["brush"], clip.video.time_s
-    return {"brush": ToolTrajectory("brush", "reference", times, poses, covariance, np.ones(12), np.full(12, 2))}
+    (tool,) = clip.truth
+    poses, times = clip.truth[tool], clip.video.time_s
+    return {tool: ToolTrajectory(tool, "reference", times, poses, covariance, np.ones(12), np.full(12, 2))}
 
 
 @pytest.fixture
@@ -91,6 +92,34 @@ def test_whole_episode(stages: object, folder: RunFolder, monkeypatch: pytest.Mo
     for name in ("photo_1.png", "dream.mp4", "tracked.mp4", "path_3d.png", "joints.png", "execution.mp4", "index.html"):
         assert (folder.path / name).is_file(), name
     assert read_json(folder.path / "timings.json").keys() == result.timings.keys()
+
+
+def test_the_best_of_several_attempts(
+    stages: Callable[[Tracker], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first two tracks end too early, so that the piece is left on its way; the third one is true."""
+    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
+    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
+    looks: list[str] = []
+
+    def late(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        track = true_tracks(clip)["pusher"]
+        looks.append(clip.info["way"])
+        poses = track.transform_tool_to_frame.copy()
+        if len(looks) < 3:
+            poses[6:] = poses[6]
+        return {"pusher": replace(track, transform_tool_to_frame=poses)}
+
+    stages(late)
+    folder = RunFolder.create(tmp_path, {"task": "push_shape", "seed": 1003, "robot": "ur5"})
+    result = pipeline.run_episode("push_shape", 1003, "replay", folder=folder)
+    assert len(looks) >= 3
+    assert result.figures["attempts"] == len(looks)
+    assert result.figures["iou"] > 0.8
+    assert (folder.path / "attempt_1" / "plan.npz").is_file()
+    assert (folder.path / "plan.npz").is_file()
+    assert not (folder.path / f"attempt_{result.figures['attempt']:.0f}").exists()
+    assert (read_clip(folder.path / "dream").goals or ()) != ()
 
 
 def test_same_seed_same_result(stages: object) -> None:

@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 from dreamitate import cli
+from dreamitate_core.arms import load_arms
 from dreamitate_core.clip import read_clip, write_clip, write_image
+from dreamitate_core.goal import write_mask
 from dreamitate_core.plan import read_plan
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import ToolTrajectory, read_tracks, write_tracks
 from dreamitate_sim.demonstrator import demonstrate
 from dreamitate_sim.scene import make_scene
+from dreamitate_sim.silhouette import goal_masks
+from dreamitate_sim.table_simulation import TableSimulation
 
 SEED = 1000
 
@@ -35,6 +39,41 @@ def test_dream_replays_a_clip(clip_folder: Path, tmp_path: Path, capsys: pytest.
     assert cli.main([str(argument) for argument in arguments]) == 0
     assert "25 frames of 192x112" in capsys.readouterr().out
     assert (read_clip(tmp_path / "dream").video.frames() == clip.video.frames()).all()
+
+
+def test_a_dream_of_a_task_with_a_goal_needs_it_and_shows_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = make_scene(load_task("push_shape"), 1003, "test")
+    write_clip(tmp_path / "clip", demonstrate(scene, 0, 192, 112))
+    clip, table = read_clip(tmp_path / "clip"), TableSimulation(scene, load_arms(scene.task))
+    assert scene.goal is not None
+    for index, mask in enumerate(goal_masks(scene.goal, clip.rig), start=1):
+        write_image(tmp_path / f"{index}.png", table.render(index, 192, 112))
+        write_mask(tmp_path / f"mask_{index}.png", mask)
+
+    def dream(task: str, *goal: Path) -> tuple[int, str]:
+        arguments = ["dream", tmp_path / "1.png", tmp_path / "2.png", "--task", task, "--generator", "replay"]
+        arguments += ["--replay", tmp_path / "clip", "--cameras", tmp_path / "clip" / "cameras.json"]
+        arguments += ["--out", tmp_path / "dream", *(["--goal", *goal] if goal else [])]
+        return cli.main([str(argument) for argument in arguments]), capsys.readouterr().err
+
+    masks = tmp_path / "mask_1.png", tmp_path / "mask_2.png"
+    assert dream("push_shape", *masks)[0] == 0
+    dreamed = read_clip(tmp_path / "dream")
+    assert dreamed.goals is not None
+    assert clip.goals is not None
+    assert (dreamed.goals[0] == clip.goals[0]).all()
+    write_mask(masks[1], np.full((56, 96), 255, np.uint8))
+    for task, goal, said in (
+        ("push_shape", (), "--goal MASK_1 MASK_2"),
+        ("push_shape", masks, "96x56, but its picture 192x112"),
+        ("sweeping", masks, "no goal to show"),
+    ):
+        code, line = dream(task, *goal)
+        assert code == cli.USER_ERROR
+        assert line.count("\n") == 1
+        assert said in line
 
 
 def write_true_track(clip_folder: Path, path: Path, shift_m: float = 0.0) -> None:

@@ -27,6 +27,7 @@ from dreamitate_exec.preview import preview
 from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
 
+from .attempts import Attempts
 from .ending import last_lines
 from .interfaces import COORDINATOR
 from .listener_node import Listener
@@ -44,7 +45,9 @@ SPANS = {
     "execute": (0.65, 0.95),
     "judge": (0.95, 1.0),
 }
-"""The share of a rollout that each stage is; `plan` is the first part of the executor's work."""
+"""The share of an attempt that each stage is; `plan` is the first part of the executor's work."""
+REFUSING = ("dream", "track", "plan")
+"""Stages that may fail without the arm having moved."""
 Array = NDArray[np.float64]
 
 EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
@@ -94,7 +97,10 @@ class CoordinatorNode(StageNode):
                 Rollout.Result.INVALID_GOAL,
                 f"This graph was started for the task {self.value('task')!r}; the goal is for {request.task!r}.",
             )
-        run = _Run(goal, self._folder(request))
+        task = load_task(request.task)
+        most = task.attempts if self.value("simulated") else 1  # elsewhere nobody judges, and a person looks between
+        folder = self._folder(request)
+        run = _Run(goal, folder, Attempts(most, task.best_by, folder))
         goal.so_far["folder"] = str(run.folder.path.resolve())
         try:
             if self.value("record"):
@@ -123,36 +129,59 @@ class CoordinatorNode(StageNode):
         return result
 
     def _stages(self, run: "_Run", goal: Goal, seed: int) -> None:
+        """Run all stages as often as the task allows; an attempt that was refused leaves room for the next.
+
+        Raises what ended the last one, where none was carried through, or where the arm moved.
+        """
         if self.value("simulated"):
             with run.stage("photos"):
                 self._scene.set_up(goal, seed)
+        refusal: DreamitateError | None = None
+        while run.tries.another():
+            try:
+                self._attempt(run, goal, seed)
+            except DreamitateError as problem:
+                if run.name not in REFUSING:
+                    raise
+                refusal = problem
+        if run.tries.any_done:
+            run.verdict = run.tries.verdict()
+            run.ending.success = bool(run.verdict["success"])
+            run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
+            self._verdicts.publish(self._verdict(goal, run.ending))
+        elif refusal is not None:
+            raise refusal
+
+    def _attempt(self, run: "_Run", goal: Goal, seed: int) -> None:
+        """Dream, track, plan, move and judge once, from how things lie."""
+        kept, number = run.kept, run.tries.number
+        if number > 1:
+            with run.stage("photos"):
+                self._scene.demonstrate(goal)
         self._recorder.pictures(False)
         with run.stage("dream"):
-            request = GenerateVideo.Goal(task=goal.request.task, seed=seed)
+            request = GenerateVideo.Goal(task=goal.request.task, seed=seed + number - 1)
             video = self._dream.call(goal, request, run.tell).video
             clip = read_video(video, self._heard.frames.transform(video.header.frame_id, "table"))
-            self._keep(run, lambda: _keep_dream(run.folder, clip))
+            self._keep(run, lambda: _keep_dream(kept, clip))
         with run.stage("track"):
             trajectories = self._track.call(goal, TrackTool.Goal(video=video), run.tell).trajectories
-            self._keep(run, lambda: _keep_tracks(run.folder, clip, trajectories))
+            self._keep(run, lambda: _keep_tracks(kept, clip, trajectories))
         with run.stage("plan"):
             self._carry_out(run, goal, trajectories)
         with run.stage("judge"):
             if self.value("simulated"):
-                run.verdict = self._scene.judge(goal)
-                run.ending.success = bool(run.verdict["success"])
-                run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
-                self._verdicts.publish(self._verdict(goal, run.ending))
+                run.tries.add(self._scene.judge(goal))
 
     def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
         robot = self.value("robot")
         request = ExecuteTrajectory.Goal(task=goal.request.task, robot=robot, trajectories=trajectories)
         tracks = [read_track(message) for message in trajectories]
-        task, arms = self._task, self._arms
+        task, arms, kept = self._task, self._arms, run.kept
 
         def preview_plan(message: Any) -> None:
-            self._keep(run, lambda: _keep_preview(run.folder, task, arms, tracks, message))
+            self._keep(run, lambda: _keep_preview(kept, task, arms, tracks, message))
 
         self._recorder.pictures(True)
         self._heard.start_motion()
@@ -165,7 +194,7 @@ class CoordinatorNode(StageNode):
                 run.name = "execute" if result.moved else "plan"
                 if not result.plans:
                     said, waypoint = result.error_msg, result.waypoint
-                    self._keep(run, lambda: _keep_refusal(run.folder, task, arms, tracks, said, waypoint))
+                    self._keep(run, lambda: _keep_refusal(kept, task, arms, tracks, said, waypoint))
             stoppers = [] if self._execute.ended else self._stoppers
             answered = [stopper.stop(_ARM_STOP_LIMIT_S) for stopper in stoppers]  # each is told, whatever another does
             if not all(answered):
@@ -176,8 +205,8 @@ class CoordinatorNode(StageNode):
             views, fps = self._heard.film.stop()
             time_s, position = self._heard.motion([arm.prefix + name for arm in arms for name in arm.robot.joint_names])
             plans = [self._heard.plan(arm.tool.name) for arm in arms]
-            self._keep(run, lambda: _keep_motion(run.folder, arms, plans, time_s, position))
-            self._keep(run, lambda: run.folder.add_execution(views, fps))
+            self._keep(run, lambda: _keep_motion(kept, arms, plans, time_s, position))
+            self._keep(run, lambda: kept.add_execution(views, fps))
 
     def _keep(self, run: "_Run", write: Callable[[], None]) -> None:
         run.written.append(self._writer.submit(write))
@@ -197,6 +226,7 @@ class CoordinatorNode(StageNode):
         """Write what is still to be written, close the bag, make the page. What fails here is said, not raised."""
         for written in run.written:
             self._say_if_broken(run, written.result)
+        self._say_if_broken(run, run.tries.close)
         self._say_if_broken(run, lambda: self._close_bag(run))
         self._say_if_broken(run, lambda: run.folder.add_settings(goal=run.goal.uuid.hex()))
         self._say_if_broken(run, lambda: run.folder.finish(run.ending))
@@ -227,14 +257,19 @@ class CoordinatorNode(StageNode):
 class _Run:
     """One rollout as it goes."""
 
-    def __init__(self, goal: Goal, folder: RunFolder) -> None:
-        self.goal, self.folder = goal, folder
+    def __init__(self, goal: Goal, folder: RunFolder, tries: Attempts) -> None:
+        self.goal, self.folder, self.tries = goal, folder, tries
         self.name = ""
         self.ending = Ending()
         self.verdict: dict[str, Any] = {}
         self.written: list[Future[Any]] = []
         self._show = ProgressShow(sys.stdout)
         self._asked = False
+
+    @property
+    def kept(self) -> RunFolder:
+        """Where what comes of the running attempt is kept."""
+        return self.tries.folder or self.folder
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -251,7 +286,8 @@ class _Run:
         """Publish how far the running stage is."""
         self._show(self.name, fraction)
         low, high = SPANS["execute" if self.name == "plan" else self.name]
-        self.goal.progress(f"{self.name}: {text}" if text else self.name, low + (high - low) * fraction)
+        done = max(self.tries.number - 1, 0) + low + (high - low) * fraction
+        self.goal.progress(f"{self.name}: {text}" if text else self.name, done / self.tries.most)
 
     def tell_motion(self, text: str, fraction: float) -> None:
         """The same of the executor, whose first part is planning."""

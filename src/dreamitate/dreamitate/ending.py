@@ -34,7 +34,7 @@ def add_afterthoughts(folder: RunFolder) -> None:
     evidence = _evidence(folder.path, record["settings"])
     told = Ending(**{entry.name: record[entry.name] for entry in fields(Ending)})
     told.figures = {**told.figures, **blame.measure(evidence)}
-    if not told.success:
+    if not told.success and told.figures.get("attempt", 1) == 1:  # where a later attempt began is not known here
         told.blame, told.reason = blame.find(evidence)
     folder.finish(told)
 

@@ -59,6 +59,7 @@ COORDINATOR = NodeInterface(
         Served("recorder/start", "dreamitate_msgs/srv/StartRecording", "The recorder's, with `record`."),
         Served("recorder/stop", "dreamitate_msgs/srv/StopRecording", "The recorder's, with `record`."),
         Served("recorder/pictures", "std_srvs/srv/SetBool", "The recorder's, with `record`."),
+        Served("sim/demonstrate", "std_srvs/srv/Trigger", "The simulator's, in tasks with several attempts."),
         Served("sim/judge", "std_srvs/srv/Trigger", "The simulator's."),
         Served("sim/reset", "std_srvs/srv/Trigger", "The simulator's."),
     ),

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,14 @@ from dreamitate_core.arms import load_arms
 from dreamitate_core.camera import Image, StereoRig, load_rig
 from dreamitate_core.clip import Clip, read_clip, write_clip
 from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.goal import blend
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import ToolTrajectory
 
 from . import blame
+from .attempts import Attempts
 from .motion import FILM_FPS, Moved, move
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 
@@ -115,24 +117,50 @@ class _Episode:
         self.rig = load_rig(self.task.rig)
         self.seed, self.generator, self.tracker, self.planner = seed, generator, tracker, planner
         self.folder, self.model, self.progress = folder, model, progress
+        self.kept = folder
         self.stage = "photos"
+        self.evidence: blame.Evidence | None = None
         self.timings: dict[str, float] = {}
         self.verdict_text = ""
 
     def run(self) -> EpisodeResult:
-        """Run all stages. Raises StageFailed, Cancelled, and whatever is a defect."""
+        """Run all stages, again from where things lie then, as often as the task allows; the best attempt counts.
+
+        Raises StageFailed where no attempt was carried through, Cancelled, and whatever is a defect.
+        """
         from dreamitate_sim.scene import make_scene
         from dreamitate_sim.table_simulation import TableSimulation
 
         with self._run_stage("photos"):
-            scene = make_scene(self.task, self.seed, "test")
-            simulation = TableSimulation(scene, self.arms)
+            simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.arms)
+        tries = Attempts(self.task.attempts, self.task.best_by, self.folder)
+        refusals: list[StageFailed] = []
+        try:
+            while tries.another():
+                self.kept = tries.folder
+                try:
+                    self._attempt(simulation, tries, len(refusals))
+                    refusals.clear()
+                except StageFailed as failed:
+                    refusals.append(failed)
+                    if failed.stage == "execute":
+                        break
+        finally:
+            tries.close()
+        if self.evidence is None:
+            raise refusals[0]
+        return self._result(tries, self.evidence)
+
+    def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
+        """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""
+        with self._run_stage("photos"):
+            scene = simulation.scene_now() if tries.number > 1 else simulation.scene
             camera = self.rig.camera_1
             photos = [simulation.render(index, camera.width, camera.height) for index in (1, 2)]
-            if self.folder is not None:
-                self.folder.add_photos(photos[0], photos[1])
+            if self.kept is not None:
+                self.kept.add_photos(photos[0], photos[1])
         with self._run_stage("dream"):
-            clip = self._dream(scene, photos)
+            clip = self._dream(scene, photos, tries.number, refused)
         with self._run_stage("track"):
             tracks = self._track(clip)
         with self._run_stage("plan"):
@@ -141,11 +169,16 @@ class _Episode:
             moved = self._execute(simulation, plans)
         with self._run_stage("judge"):
             verdict = simulation.judge()
-            self.verdict_text = verdict.text
-            evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
-            figures = {**verdict.figures, **blame.measure(evidence)}
-            result = EpisodeResult(verdict.success, figures=figures)
-            if not verdict.success:
+            if tries.add(asdict(verdict)):
+                self.evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
+
+    def _result(self, tries: Attempts, evidence: blame.Evidence) -> EpisodeResult:
+        """What came of the best attempt, and why it was not enough where it was not."""
+        with self._run_stage("judge"):
+            verdict = tries.verdict()
+            self.verdict_text = verdict["text"]
+            result = EpisodeResult(verdict["success"], figures={**verdict["figures"], **blame.measure(evidence)})
+            if not verdict["success"]:
                 result.failed_stage, result.reason = blame.find(evidence)
         return result
 
@@ -161,7 +194,7 @@ class _Episode:
             raise StageFailed(stage, str(error)) from error
         finally:
             seconds = time.perf_counter() - started_s
-            self.timings[stage] = seconds
+            self.timings[stage] = self.timings.get(stage, 0.0) + seconds
             if self.folder is not None:
                 self.folder.add_timing(stage, seconds)
         self._say(stage, 1.0)
@@ -170,25 +203,29 @@ class _Episode:
         """The stage functions' progress: what they call themselves matters less than the stage they are in."""
         self.progress(self.stage, fraction)
 
-    def _dream(self, scene: Any, photos: list[Image]) -> Clip:
+    def _dream(self, scene: Any, photos: list[Image], number: int, way: int) -> Clip:
         from dreamitate_gen.registry import load_generator
 
+        if scene.goal is not None:
+            from dreamitate_sim.silhouette import goal_masks
+
+            photos = [blend(photo, mask) for photo, mask in zip(photos, goal_masks(scene.goal, self.rig), strict=True)]
         with tempfile.TemporaryDirectory() as temporary:
-            replay = self._demonstrate(scene, Path(temporary) / "clip") if self.generator == "replay" else None
+            replay = self._demonstrate(scene, way, Path(temporary) / "clip") if self.generator == "replay" else None
             generator = load_generator(self.generator, self.task, self.model, replay)
-            clip = generator.dream(photos[0], photos[1], self.rig, self.seed, self._say)
+            clip = generator.dream(photos[0], photos[1], self.rig, self.seed + number - 1, self._say)
             if replay is not None and clip.truth is None:
                 clip.truth = read_clip(replay).truth
-        if self.folder is not None:
-            self.folder.add_dream(clip)
+        if self.kept is not None:
+            self.kept.add_dream(clip)
         return clip
 
-    def _demonstrate(self, scene: Any, clip_folder: Path) -> Path:
-        """Write the demonstrator's clip of the scene at the size of the task's dreams."""
+    def _demonstrate(self, scene: Any, way: int, clip_folder: Path) -> Path:
+        """Write the demonstrator's clip of the scene at the size of the task's dreams; way: its number, best first."""
         from dreamitate_sim.demonstrator import demonstrate
 
         size = self.task.section("generator")
-        write_clip(clip_folder, demonstrate(scene, 0, int(size["width"]), int(size["height"]), self._say))
+        write_clip(clip_folder, demonstrate(scene, way, int(size["width"]), int(size["height"]), self._say))
         return clip_folder
 
     def _track(self, clip: Clip) -> list[ToolTrajectory]:
@@ -196,8 +233,8 @@ class _Episode:
         from dreamitate_track.track import track
 
         tracks = track(clip, self.tracker, self._say)
-        if self.folder is not None:
-            self.folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+        if self.kept is not None:
+            self.kept.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
         return [track_on_table(tracks, arm.tool.name, clip.rig) for arm in self.arms]
 
     def _plan(self, tracks: list[ToolTrajectory], simulation: Any) -> list[Plan]:
@@ -206,20 +243,20 @@ class _Episode:
 
         starts = [arm.position for arm in simulation.arms]
         plans = plan_arms(tracks, self.task, self.arms, starts, self.planner, self._say)
-        if self.folder is not None:
+        if self.kept is not None:
             for number, (arm, track, planned) in enumerate(zip(self.arms, tracks, plans, strict=True)):
-                self.folder.add_plan(planned, number)
+                self.kept.add_plan(planned, number)
                 base = arm.transform_base_to_table
                 seen = preview(track, planned, self.task, arm.robot, arm.tool, base=base)
-                self.folder.add_preview(seen, " ".join(planned.notes), number)
+                self.kept.add_preview(seen, " ".join(planned.notes), number)
         return plans
 
     def _execute(self, simulation: Any, plans: list[Plan]) -> Moved:
-        moved = move(simulation, plans, filmed=self.folder is not None, progress=self._say)
-        if self.folder is not None:
+        moved = move(simulation, plans, filmed=self.kept is not None, progress=self._say)
+        if self.kept is not None:
             for number, motion in enumerate(moved.motions):
-                self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table, number)
-            self.folder.add_execution(moved.views, FILM_FPS)
+                self.kept.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table, number)
+            self.kept.add_execution(moved.views, FILM_FPS)
         if moved.problem:
             raise DreamitateError(moved.problem)
         return moved

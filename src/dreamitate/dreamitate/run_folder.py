@@ -6,6 +6,7 @@ dream/, dream.mp4          the dreamed clip; both views        motion.npz      t
 track.npz, tracked.mp4     where the tools are; drawn over it  execution.mp4   both cameras during the motion
 timings.json               seconds per stage                   verdict.json    how it ended, figures, all settings
 path_3d.png, joints.png, strip.jpg, index.html                 made from the others by `report.write_page`
+attempt_1/, attempt_2/ ... the same of the other attempts, in tasks that have several: above is the best
 rollout/                   the bag, if one was recorded
 What there is of each arm is there of the second one too: plan_2.npz, motion_2.npz, preview_2.png, ...
 """
@@ -87,6 +88,19 @@ class RunFolder:
         write_json(path / "verdict.json", record)
         return cls(path)
 
+    def attempt(self, number: int) -> "RunFolder":
+        """Make and return the folder of one of several attempts, inside this one."""
+        path = self.path / f"attempt_{number}"
+        path.mkdir(exist_ok=True)
+        return RunFolder(path)
+
+    def adopt(self, number: int) -> None:
+        """Move what an attempt left up into this folder."""
+        path = self.path / f"attempt_{number}"
+        for file in path.iterdir():
+            file.rename(self.path / file.name)
+        path.rmdir()
+
     def add_photos(self, photo_1: Images, photo_2: Images) -> None:
         """Keep the pictures (H, W, 3) of the scene that the dream starts from."""
         write_image(self.path / "photo_1.png", photo_1)
@@ -131,8 +145,8 @@ class RunFolder:
             write_mp4(self.path / "execution.mp4", [np.hstack(pair) for pair in views], fps)
 
     def add_timing(self, stage: str, seconds: float) -> None:
-        """Keep how long a stage took."""
-        self._timings[stage] = round(float(seconds), 3)
+        """Keep how long a stage took, in all attempts together."""
+        self._timings[stage] = round(self._timings.get(stage, 0.0) + float(seconds), 3)
         write_json(self.path / "timings.json", self._timings)
 
     def add_settings(self, **settings: Any) -> None:

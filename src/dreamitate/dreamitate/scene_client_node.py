@@ -23,6 +23,7 @@ class SceneClient:
     def __init__(self, node: Any) -> None:
         self._node = node
         self._reset = node.create_client(Trigger, "sim/reset", callback_group=node.free)
+        self._demonstrate = node.create_client(Trigger, "sim/demonstrate", callback_group=node.free)
         self._judge = node.create_client(Trigger, "sim/judge", callback_group=node.free)
         # The last: when its answers come through, the simulator knows the others' ears too.
         self._parameters = AsyncParameterClient(node, "sim", callback_group=node.free)
@@ -44,6 +45,12 @@ class SceneClient:
             if self._ended(goal, setting, _RESET_LIMIT_S / _TRIES):
                 return setting.result()
         raise self._silent()
+
+    def demonstrate(self, goal: Goal) -> None:
+        """Have how things lie now demonstrated, where the simulator demonstrates at all. Raises StageError."""
+        done = self._result(goal, self._demonstrate.call_async(Trigger.Request()))
+        if not done.success:
+            raise StageError(Rollout.Result.SCENE_FAILED, done.message)
 
     def judge(self, goal: Goal) -> dict[str, Any]:
         """Return the verdict on the scene as it is: success, figures, text."""

@@ -16,6 +16,7 @@ from . import se3
 from .arrays import write_arrays
 from .camera import StereoRig, read_rig, write_rig
 from .errors import DreamitateError
+from .goal import Mask, check_mask, read_mask, write_mask
 from .numbers import read_number
 from .tool import Tool, tool_from_settings
 from .video import STEPS, Images, StereoVideo, from_frames, read_mp4, write_mp4
@@ -26,7 +27,8 @@ class Clip:
     """A dream, a demonstration or a tracker's test case.
 
     background_1, background_2: (H, W, 3) RGB, the bare scene; rig: cameras of the video's size; info: `clip.json`
-    (task, fps, seed, what made it); truth: per tool transform_tool_to_reference (12, 4, 4) at t = 1..12.
+    (task, fps, seed, what made it); truth: per tool transform_tool_to_reference (12, 4, 4) at t = 1..12; goals: the
+    masks (H, W) of each view that are blended into all pictures, in tasks that have one (`goal.py`).
     """
 
     video: StereoVideo
@@ -36,6 +38,7 @@ class Clip:
     tools: list[Tool]
     info: dict[str, Any] = field(default_factory=dict)
     truth: dict[str, NDArray[np.float64]] | None = None
+    goals: tuple[Mask, Mask] | None = None
 
 
 def read_image(path: Path) -> Images:
@@ -87,7 +90,8 @@ def read_clip(folder: Path) -> Clip:
     if not isinstance(entries, list):
         raise DreamitateError(f"{folder}/tools.json must be a list of tools; see the clip folder in the README.")
     tools = [tool_from_settings(entry, folder, f"{folder}/tools.json") for entry in entries]
-    return Clip(video, backgrounds[0], backgrounds[1], rig, tools, info, _read_truth(folder / "truth.npz"))
+    truth, goals = _read_truth(folder / "truth.npz"), _read_goals(folder, video)
+    return Clip(video, backgrounds[0], backgrounds[1], rig, tools, info, truth, goals)
 
 
 def write_clip(folder: Path, clip: Clip, lossless: bool = True) -> None:
@@ -104,6 +108,8 @@ def write_clip(folder: Path, clip: Clip, lossless: bool = True) -> None:
         write_mp4(partial / "video.mp4", clip.video.frames(), clip.video.fps)
     write_image(partial / "background_1.png", clip.background_1)
     write_image(partial / "background_2.png", clip.background_2)
+    for i, mask in enumerate(clip.goals or (), start=1):
+        write_mask(partial / f"goal_{i}.png", mask)
     write_rig(partial / "cameras.json", clip.rig)
     tools = [write_tool(partial, tool) for tool in clip.tools]
     (partial / "tools.json").write_text(json.dumps(tools, indent=1) + "\n")
@@ -140,6 +146,16 @@ def _read_frames(folder: Path) -> Images:
     if (folder / "video.mp4").is_file():
         return read_mp4(folder / "video.mp4")
     raise DreamitateError(f"{folder} has neither frames/ nor video.mp4.")
+
+
+def _read_goals(folder: Path, video: StereoVideo) -> tuple[Mask, Mask] | None:
+    paths = [folder / f"goal_{i}.png" for i in (1, 2)]
+    if not any(path.is_file() for path in paths):
+        return None
+    one, two = (read_mask(path) for path in paths)
+    for mask, path in ((one, paths[0]), (two, paths[1])):
+        check_mask(mask, video.width, video.height, str(path))
+    return one, two
 
 
 def _read_truth(path: Path) -> dict[str, NDArray[np.float64]] | None:

@@ -28,6 +28,21 @@ class Task:
         """Time steps per second of the clip: the clip's length over its 12 steps."""
         return STEPS / self.clip_duration_s
 
+    @property
+    def shows_goal(self) -> bool:
+        """Whether the object's final place is blended into the pictures as a mask (`goal: mask` in the file)."""
+        return self.settings.get("goal") == "mask"
+
+    @property
+    def attempts(self) -> int:
+        """How many dreams in a row a rollout may take (paper section 4.5: the best of 4)."""
+        return int(self.settings.get("attempts", 1))
+
+    @property
+    def best_by(self) -> str:
+        """The verdict's figure that says which attempt is the best, "" in tasks with one attempt."""
+        return str(self.settings.get("best_by", ""))
+
     def section(self, name: str) -> dict[str, Any]:
         """Return a stage's section of the file. Raises DreamitateError where it is missing."""
         section = self.settings.get(name)
@@ -53,6 +68,7 @@ def load_task(name: str) -> Task:
     path = _folder() / f"{name}.yaml"
     try:
         settings = yaml.safe_load(path.read_text())
+        _check(settings, path)
         return Task(
             name=name,
             description=settings["description"],
@@ -66,6 +82,17 @@ def load_task(name: str) -> Task:
         raise DreamitateError(f"{path} is not a task file: {error}") from None
     except KeyError as missing:
         raise DreamitateError(f"{path} lacks {missing}.") from None
+
+
+def _check(settings: dict[str, Any], path: Path) -> None:
+    """Raise DreamitateError for a goal or attempts that make no sense."""
+    if settings.get("goal", "mask") != "mask":
+        raise unknown(f"goal in {path}", settings["goal"], ["mask"])
+    attempts = settings.get("attempts", 1)
+    if not isinstance(attempts, int) or attempts < 1:
+        raise DreamitateError(f"{path}: attempts must be a whole number from 1 on; it is {attempts!r}.")
+    if attempts > 1 and not settings.get("best_by"):
+        raise DreamitateError(f"{path}: with {attempts} attempts, best_by must name the figure that decides.")
 
 
 def _folder() -> Path:

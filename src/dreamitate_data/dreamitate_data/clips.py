@@ -75,6 +75,8 @@ def cut_clip(folder: Path, task: Task) -> tuple[Clip, float]:
 
     Raises DreamitateError that names the bag and why there is no clip in it.
     """
+    if task.shows_goal:
+        raise DreamitateError(f"{folder}: the task {task.name!r} shows its goal, and no masks are made from bags yet.")
     bag = BagReader(folder)
     notes, seen, size = bag.notes(), watch(bag), task.section("generator")
     if notes.get("task", task.name) not in ("", task.name):

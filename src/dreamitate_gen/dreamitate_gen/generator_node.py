@@ -15,9 +15,10 @@ from sensor_msgs.msg import CameraInfo, Image
 
 from dreamitate_core.camera import StereoRig
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.goal import Mask, blend
 from dreamitate_core.task import load_task
 from dreamitate_ros.frames import FrameTree
-from dreamitate_ros.messages import fill_video, read_camera, read_image, stamp_ns
+from dreamitate_ros.messages import fill_video, read_camera, read_image, read_mask, stamp_ns
 from dreamitate_ros.pairs import IMAGES, INFOS, Pair, PairMatcher
 from dreamitate_ros.player import Player
 from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
@@ -26,6 +27,7 @@ from tf2_msgs.msg import TFMessage
 from .interface import INTERFACE
 from .registry import Generator, load_generator
 
+GOALS = ("goal/view_1/mask", "goal/view_2/mask")
 _LOOKING = 0.02
 """The share of a goal that goes into finding the photos."""
 
@@ -47,6 +49,9 @@ class GeneratorNode(ManagedStageNode):
             self._listen(Image, name)
         for name in INFOS:
             self._listen(CameraInfo, name)
+        self._masks: dict[str, Any] = {}
+        for name in GOALS:
+            self._listen_for_goal(name)
         self.subscribe(TFMessage, "/tf_static", self._frames.take)
         self._video = self.publisher(StereoVideo, "generated_video")
         views = [self.publisher(Image, f"generated/view_{i}/image_raw") for i in (1, 2)]
@@ -99,6 +104,14 @@ class GeneratorNode(ManagedStageNode):
         events = SubscriptionEventCallbacks(incompatible_qos=incompatible)
         self.subscribe(kind, name, lambda message: self._take(name, message), event_callbacks=events)
 
+    def _listen_for_goal(self, name: str) -> None:
+        def take(message: Any) -> None:
+            with self._came:
+                self._masks[name] = message
+                self._came.notify_all()
+
+        self.subscribe(Image, name, take)
+
     def _take(self, name: str, message: Any) -> None:
         with self._came:
             self._pairs.add(name, stamp_ns(message.header), message, time.monotonic())
@@ -115,6 +128,9 @@ class GeneratorNode(ManagedStageNode):
         pair = self._find_pair(goal)
         rig = self._find_rig(pair)
         photo_1, photo_2 = (read_image(image) for image in pair.images)
+        if self._task.shows_goal:
+            mask_1, mask_2 = self._find_goal(goal)
+            photo_1, photo_2 = blend(photo_1, mask_1), blend(photo_2, mask_2)
         clip = (self._generator or self._load()).dream(
             photo_1,
             photo_2,
@@ -151,6 +167,18 @@ class GeneratorNode(ManagedStageNode):
             )
         code = GenerateVideo.Result.NO_IMAGES if self._pairs.silent() else GenerateVideo.Result.NO_MATCHING_PAIR
         raise StageError(code, f"No matching pair of images came in {self.value('image_wait_s'):.1f} s. {seen}")
+
+    def _find_goal(self, goal: Goal) -> tuple[Mask, Mask]:
+        """Wait for the masks of both views."""
+        if not goal.wait(self._came, lambda: len(self._masks) == len(GOALS), self.value("image_wait_s")):
+            missing = next(name for name in GOALS if name not in self._masks)
+            raise StageError(
+                GenerateVideo.Result.NO_IMAGES,
+                f"No goal mask came on {missing}, which the task {self._task.name!r} needs: publish one for each view,"
+                " mono8, of the images' size, latched (reliable, transient local).",
+            )
+        one, two = (read_mask(self._masks[name]) for name in GOALS)
+        return one, two
 
     def _find_rig(self, pair: Pair) -> StereoRig:
         """Return the rig of the pair's camera infos and TF."""

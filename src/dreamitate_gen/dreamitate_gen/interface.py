@@ -28,6 +28,12 @@ INTERFACE = NodeInterface(
     subscribes=(
         Topic("camera_{1,2}/color/image_raw", "sensor_msgs/msg/Image", "The cameras' images, rgb8 or bgr8.", SENSOR),
         Topic("camera_{1,2}/color/camera_info", "sensor_msgs/msg/CameraInfo", "Intrinsics, same stamps.", SENSOR),
+        Topic(
+            "goal/view_{1,2}/mask",
+            "sensor_msgs/msg/Image",
+            "Where the object shall end, of the images' size: mono8, 255 on it, 0 elsewhere; for tasks with a goal.",
+            LATCHED,
+        ),
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to both cameras' optical frames.", LATCHED),
     ),
     publishes=(

@@ -65,6 +65,25 @@ def read_image(message: Any) -> Image:
     return np.ascontiguousarray(pixels[..., order])
 
 
+def fill_mask(message: Any, mask: Image, frame: str, stamp: int) -> Any:
+    """Fill in and return a sensor_msgs/Image (mono8) of a goal mask (H, W)."""
+    set_header(message.header, frame, stamp)
+    message.height, message.width = mask.shape
+    message.encoding, message.step, message.is_bigendian = "mono8", mask.shape[1], 0
+    message.data = array.array("B", np.ascontiguousarray(mask, np.uint8).tobytes())
+    return message
+
+
+def read_mask(message: Any) -> Image:
+    """Return the goal mask (H, W) of a sensor_msgs/Image. Raises DreamitateError: not mono8, or too little data."""
+    if message.encoding != "mono8":
+        raise DreamitateError(f"A goal mask is encoded as {message.encoding!r}; it must be mono8.")
+    data, step = np.frombuffer(message.data, np.uint8), int(message.step)
+    if step < message.width or data.size < step * message.height:
+        raise DreamitateError(f"A goal mask of {message.width}x{message.height} holds only {data.size} bytes.")
+    return np.ascontiguousarray(data[: step * message.height].reshape(message.height, step)[:, : message.width])
+
+
 def fill_camera_info(message: Any, camera: Camera, frame: str, stamp: int) -> Any:
     """Fill in and return a sensor_msgs/CameraInfo."""
     set_header(message.header, frame, stamp)

@@ -26,13 +26,17 @@ MOST_WAYS = 3
 def demonstration(task: Task, seed: int, split: str, width: int, height: int) -> Clip | None:
     """Return the demonstration of a seed, along one of the scene's ways; None where no way succeeds.
 
-    The clip's pictures are (height, width, 3). The same arguments give the same clip.
+    The clip's pictures are (height, width, 3). Where the task has a goal, the clip's is where the object ended, as in
+    the paper. The same arguments give the same clip.
     """
     random = np.random.default_rng([seed, 49979687])
     wanted = int(random.geometric(0.5)) - 1
     person = Demonstration(make_scene(task, seed, split))
     sweeps = list(islice(person.successes(), min(wanted + 1, MOST_WAYS)))
-    return person.film(sweeps[-1], width, height) if sweeps else None
+    if not sweeps:
+        return None
+    ended = person.scene.as_seen(sweeps[-1].seen).objects[0] if person.scene.goal else None
+    return person.film(sweeps[-1], width, height, goal=ended)
 
 
 def iterate_demonstrations(

@@ -10,6 +10,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.goal import blend
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.video import STEPS, StereoVideo
@@ -17,9 +18,10 @@ from dreamitate_core.video import STEPS, StereoVideo
 from .gl import mujoco
 from .hand import add_hand, place_hand, random_people
 from .judge import Verdict
-from .observation import Witness
+from .observation import Observation, Witness
 from .renderer import Renderer
-from .scene import Scene, ToolMotion, scene_kinds
+from .scene import Placed, Scene, ToolMotion, scene_kinds
+from .silhouette import goal_masks
 from .tool_model import add_tool
 from .world import TIMESTEP_S, build_world, scene_rig, set_state
 
@@ -32,11 +34,12 @@ TOOL_MASS_KG = 50.0
 @dataclass(frozen=True)
 class Sweep:
     """A motion as physics let it happen. states: (13, nq) MuJoCo positions at t = 0..12; truth: (tools, 12, 4, 4)
-    transform_tool_to_table at t = 1..12; verdict: at t = 12."""
+    transform_tool_to_table at t = 1..12; seen, verdict: at t = 12."""
 
     motion: ToolMotion
     states: Array
     truth: Array
+    seen: Observation
     verdict: Verdict
 
 
@@ -64,8 +67,13 @@ class Demonstration:
             if kind.is_exemplary(sweep.verdict):
                 yield sweep
 
-    def film(self, sweep: Sweep, width: int, height: int, progress: Progress = quiet) -> Clip:
-        """Return the clip of a sweep at any size. Raises Cancelled through `progress`."""
+    def film(
+        self, sweep: Sweep, width: int, height: int, progress: Progress = quiet, goal: Placed | None = None
+    ) -> Clip:
+        """Return the clip of a sweep at any size, with the goal, if any, blended in as a mask.
+
+        Raises Cancelled through `progress`.
+        """
         rig = self.rig.cropped_and_resized(width, height)
         people = random_people(np.random.default_rng([self.scene.seed, 32452843]), sweep.truth)
         spec = self._spec.copy()
@@ -86,10 +94,14 @@ class Demonstration:
                 progress("film", t / STEPS)
         fps = self.scene.task.fps
         assert rig.transform_reference_to_table is not None
+        one, two = (np.stack([bare, *view]) for bare, view in zip(backgrounds, views, strict=True))
+        masks = goal_masks(goal, rig) if goal is not None else None
+        if masks is not None:
+            one, two = blend(one, masks[0]), blend(two, masks[1])
         return Clip(
-            video=StereoVideo(np.stack([backgrounds[0], *views[0]]), np.stack(views[1]), fps),
-            background_1=backgrounds[0],
-            background_2=backgrounds[1],
+            video=StereoVideo(one, two[1:], fps),
+            background_1=one[0],
+            background_2=two[0],
             rig=rig,
             tools=self.tools,
             info={
@@ -104,6 +116,7 @@ class Demonstration:
                 tool.name: se3.inverse(rig.transform_reference_to_table) @ poses
                 for tool, poses in zip(self.tools, sweep.truth, strict=True)
             },
+            goals=masks,
         )
 
     def follow(self, motion: ToolMotion) -> Sweep:
@@ -125,8 +138,8 @@ class Demonstration:
                 truth.append([_transform(pose) for pose in position[step]])
             mujoco.mj_step(model, data)
             witness.look()
-        verdict = kind.judge(self.scene, witness.observation())
-        return Sweep(motion, np.array(states), np.swapaxes(truth, 0, 1), verdict)
+        seen = witness.observation()
+        return Sweep(motion, np.array(states), np.swapaxes(truth, 0, 1), seen, kind.judge(self.scene, seen))
 
 
 def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progress = quiet) -> Clip:
@@ -138,7 +151,7 @@ def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progr
     count = 0
     for count, sweep in enumerate(demonstration.successes(progress), start=1):
         if count == way + 1:
-            return demonstration.film(sweep, width, height, progress)
+            return demonstration.film(sweep, width, height, progress, scene.goal)
     raise DreamitateError(
         f"Scene {scene.seed} of {scene.task.name} has {count} ways that succeed; way {way} asked for."
     )

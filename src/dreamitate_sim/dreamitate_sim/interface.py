@@ -28,6 +28,12 @@ INTERFACE = NodeInterface(
     publishes=(
         Topic("camera_{1,2}/color/image_raw", "sensor_msgs/msg/Image", "1280x720 rgb8, rectified."),
         Topic("camera_{1,2}/color/camera_info", "sensor_msgs/msg/CameraInfo", "Intrinsics, same stamps."),
+        Topic(
+            "goal/view_{1,2}/mask",
+            "sensor_msgs/msg/Image",
+            "Where the object shall end, 1280x720 mono8: 255 on it, 0 elsewhere; for tasks with a goal.",
+            LATCHED,
+        ),
         Topic("joint_states", "sensor_msgs/msg/JointState", "The arms' joints."),
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to cameras and arm base, flange to tool.", LATCHED),
         Topic("/tf", "tf2_msgs/msg/TFMessage", "The arms' links."),
@@ -35,6 +41,7 @@ INTERFACE = NodeInterface(
     services=(
         Served("~/judge", "std_srvs/srv/Trigger", "The verdict on the scene as it is now; the message is JSON."),
         Served("~/reset", "std_srvs/srv/Trigger", "Set up the scene of the parameter `seed` anew."),
+        Served("~/demonstrate", "std_srvs/srv/Trigger", "With `demonstration`: make one of how things lie now."),
     ),
     actions=(
         Served(

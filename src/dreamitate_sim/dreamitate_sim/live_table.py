@@ -116,6 +116,11 @@ class LiveTable:
         with self.stepped:
             return self._live.judge()
 
+    def scene_now(self) -> Scene:
+        """Return the scene with its objects where they are now."""
+        with self.stepped:
+            return self._live.scene_now()
+
     def following(self, arm: int) -> FollowState:
         """Return how an arm's last path goes."""
         with self.stepped:

@@ -1,5 +1,6 @@
 """The objects that lie on the table, from `config/objects/<task>.yaml`."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,12 +18,14 @@ SIZES = {"box": 3, "cylinder": 2, "ellipsoid": 3, "capsule": 2, "prism": 4, "sph
 @dataclass(frozen=True)
 class Part:
     """A convex piece, or a bowl. size: metres, as the lists in `config/objects` say (a prism's first number counts its
-    sides); base: (3,) metres, the middle of its base in the object's frame; colour: RGB 0..255."""
+    sides); base: (3,) metres, the middle of its base in the object's frame; colour: RGB 0..255; yaw: rad, how it is
+    turned."""
 
     shape: str
     size: tuple[float, ...]
     base: tuple[float, float, float]
     colour: tuple[int, int, int]
+    yaw: float = 0.0
 
     @property
     def height(self) -> float:
@@ -82,7 +85,19 @@ def _parsed(text: str) -> dict[str, Any]:
 
 def _kind(entry: dict) -> ObjectKind:
     name = entry["name"]
-    return ObjectKind(name, float(entry["mass_g"]) * 1e-3, tuple(_part(name, part) for part in entry["parts"]))
+    parts = tuple(_strokes(entry) if "strokes_mm" in entry else (_part(name, part) for part in entry["parts"]))
+    return ObjectKind(name, float(entry["mass_g"]) * 1e-3, parts)
+
+
+def _strokes(entry: dict) -> Iterator[Part]:
+    """Bars that reach half their width beyond both ends, so that they meet without a gap."""
+    width, height = (float(value) * 1e-3 for value in entry["stroke_mm"])
+    red, green, blue = (int(value) for value in entry["colour"])
+    for ends in entry["strokes_mm"]:
+        x, y, to_x, to_y = (float(value) * 1e-3 for value in ends)
+        size = (float(np.hypot(to_x - x, to_y - y)) + width, width, height)
+        yaw = float(np.arctan2(to_y - y, to_x - x))
+        yield Part("box", size, ((x + to_x) / 2.0, (y + to_y) / 2.0, 0.0), (red, green, blue), yaw)
 
 
 def _part(owner: str, entry: dict) -> Part:

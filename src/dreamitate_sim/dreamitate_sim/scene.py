@@ -1,7 +1,7 @@
 """What lies on the table in one episode, and how it is lit. Each task registers how to make and judge its scenes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene: enough to rebuild everything about it. split: which objects it was made of."""
+    """A scene: enough to rebuild everything about it. split: which objects it was made of; goal: where the first
+    object shall end, in tasks that show it as a mask."""
 
     task: Task
     seed: int
@@ -65,11 +66,21 @@ class Scene:
     objects: tuple[Placed, ...]
     marks: tuple[Mark, ...]
     look: Look
+    goal: Placed | None = None
 
     @property
     def heights_m(self) -> Array:
         """The objects' heights (n,)."""
         return np.array([placed.kind.height for placed in self.objects])
+
+    def as_seen(self, seen: Observation) -> "Scene":
+        """Return the scene with its objects where they are now, upright."""
+        now = zip(self.objects, seen.position, seen.yaw, strict=True)
+        objects = []
+        for placed, (x, y, middle), yaw in now:
+            z = max(0.0, float(middle) - placed.kind.height / 2.0)
+            objects.append(replace(placed, x=float(x), y=float(y), z=z, yaw=float(yaw)))
+        return replace(self, objects=tuple(objects))
 
     def with_role(self, role: str) -> list[Placed]:
         """Return the objects of that role, in order."""

@@ -17,7 +17,7 @@ from dreamitate_core.clip import write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import load_task
 from dreamitate_ros.links import link_poses, read_joints
-from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_frame, fill_image
+from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_frame, fill_image, fill_mask
 from dreamitate_ros.rates import RateMeter
 from dreamitate_ros.stage_node import StageNode, run_node
 from dreamitate_ros.static_frames import static_frames
@@ -27,7 +27,8 @@ from .arm_server_node import ArmServer
 from .demonstrator import demonstrate
 from .interface import INTERFACE
 from .live_table import LiveTable
-from .scene import make_scene
+from .scene import Placed, Scene, make_scene
+from .silhouette import goal_masks
 
 Array = NDArray[np.float64]
 
@@ -48,6 +49,7 @@ class SimNode(StageNode):
         self._image_rate, self._step_rate = RateMeter(), RateMeter(100)
         self._images = [self.publisher(Image, f"camera_{i}/color/image_raw") for i in (1, 2)]
         self._infos = [self.publisher(CameraInfo, f"camera_{i}/color/camera_info") for i in (1, 2)]
+        self._goals = [self.publisher(Image, f"goal/view_{i}/mask") for i in (1, 2)]
         self._states = self.publisher(JointState, "joint_states")
         self._tf = self.publisher(TFMessage, "/tf")
         self._tf_static = self.publisher(TFMessage, "/tf_static")
@@ -72,6 +74,7 @@ class SimNode(StageNode):
             self._servers = [ArmServer(self, self.value("controller"), table, n) for n in range(len(self._arms))]
         self.create_service(Trigger, "~/judge", self._judge, callback_group=self.free)
         self.create_service(Trigger, "~/reset", self._reset, callback_group=self.free)
+        self.create_service(Trigger, "~/demonstrate", self._demonstrate_now, callback_group=self.free)
 
     def end(self) -> None:
         """Stop the arms."""
@@ -95,14 +98,34 @@ class SimNode(StageNode):
         """Set up the scene of the parameter `seed`, and have it demonstrated where that is asked for."""
         seed = self.value("seed")
         scene = make_scene(self._task, seed, self.value("split"))
+        self._demonstrate(table, scene)
+        if scene.goal is not None:
+            self._tell_goal(scene.goal)
+        table.set_up(scene)
+        self._seed = seed
+
+    def _demonstrate(self, table: LiveTable, scene: Scene) -> None:
+        """Write the folder of the parameter `demonstration`, where it names one."""
         folder = self.value("demonstration")
         if folder:
             size = self._task.section("generator")
             width, height = int(size["width"]), int(size["height"])
-            clip = table.do_where_drawn(lambda: demonstrate(scene, 0, width, height))
-            write_clip(Path(folder), clip)
-        table.set_up(scene)
-        self._seed = seed
+            write_clip(Path(folder), table.do_where_drawn(lambda: demonstrate(scene, 0, width, height)))
+
+    def _demonstrate_now(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        assert self._table is not None
+        try:
+            self._demonstrate(self._table, self._table.scene_now())
+            response.success = True
+        except DreamitateError as problem:
+            self.last_error = str(problem)
+            response.success, response.message = False, str(problem)
+        return response
+
+    def _tell_goal(self, goal: Placed) -> None:
+        """Publish the goal's masks."""
+        for publisher, mask, frame in zip(self._goals, goal_masks(goal, self._rig), OPTICAL_FRAMES, strict=True):
+            publisher.publish(fill_mask(Image(), mask, frame, self.now_ns()))
 
     def _judge(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._table is not None

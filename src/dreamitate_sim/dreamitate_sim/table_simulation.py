@@ -78,3 +78,7 @@ class TableSimulation:
     def judge(self) -> Verdict:
         """Return the task's verdict on the table as it is now."""
         return scene_kinds.get(self.scene.task.name).judge(self.scene, self._witness.observation())
+
+    def scene_now(self) -> Scene:
+        """Return the scene with its objects where they are now."""
+        return self.scene.as_seen(self._witness.observation())

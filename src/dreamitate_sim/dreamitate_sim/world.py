@@ -146,7 +146,8 @@ def _add_object(spec: mujoco.MjSpec, body: mujoco.MjsBody, kind: ObjectKind, rol
 
 
 def _box_volume(part: Part) -> float:
-    return float((2 * part.radius) ** 2 * part.height)
+    """Of a box itself; of other parts, that of the square box around them."""
+    return float(np.prod(part.size)) if part.shape == "box" else float((2 * part.radius) ** 2 * part.height)
 
 
 def _add_part(spec: mujoco.MjSpec, body: mujoco.MjsBody, part: Part) -> mujoco.MjsGeom:
@@ -155,7 +156,8 @@ def _add_part(spec: mujoco.MjSpec, body: mujoco.MjsBody, part: Part) -> mujoco.M
     rgba = [*(np.array(part.colour) / 255.0), 1.0]
     kinds = mujoco.mjtGeom
     if part.shape == "box":
-        return body.add_geom(type=kinds.mjGEOM_BOX, size=size / 2.0, pos=centre, rgba=rgba)
+        turn = [np.cos(part.yaw / 2.0), 0.0, 0.0, np.sin(part.yaw / 2.0)]
+        return body.add_geom(type=kinds.mjGEOM_BOX, size=size / 2.0, pos=centre, quat=turn, rgba=rgba)
     if part.shape == "ellipsoid":
         return body.add_geom(type=kinds.mjGEOM_ELLIPSOID, size=size / 2.0, pos=centre, rgba=rgba)
     if part.shape == "cylinder":

@@ -1,0 +1,71 @@
+"""The push-shape task (paper section 4.5): a foam piece at its goal, by the overlap and the turn that camera 1 sees."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamitate_core.task import Task
+
+from .judge import Verdict
+from .objects import load_objects
+from .observation import Observation
+from .outline import symmetry
+from .push_search import search_pushes
+from .scene import Placed, Scene, SceneKind, ToolMotion, random_look, scene_kinds
+from .silhouette import overlap, silhouette
+from .world import scene_rig
+
+Array = NDArray[np.float64]
+
+X_LIMIT_M, Y_LIMIT_M = 0.19, 0.12
+SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD = 0.08, 0.20, 1.05
+MOVED_M = 0.002
+
+
+def make(task: Task, seed: int, split: str) -> Scene:
+    """Return a scene with one piece at a random place, and its goal a push or two away."""
+    random = np.random.default_rng([seed, 0 if split == "train" else 1, 6700417])
+    pieces = load_objects(task.name, "pieces", split)
+    kind = pieces[random.integers(len(pieces))]
+    start, goal = (random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M)) for _ in range(2))
+    while not SHORTEST_PUSH_M < np.linalg.norm(goal - start) < LONGEST_PUSH_M:
+        goal = random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M))
+    yaw = random.uniform(-np.pi, np.pi)
+    piece = Placed(kind, "piece", float(start[0]), float(start[1]), yaw)
+    turn = random.uniform(-LARGEST_TURN_RAD, LARGEST_TURN_RAD)
+    place = Placed(kind, "goal", float(goal[0]), float(goal[1]), yaw + turn)
+    return Scene(task, seed, split, (piece,), (), random_look(random), place)
+
+
+def ways(scene: Scene) -> list[ToolMotion]:
+    """Return pushes that physics has tried, best first."""
+    return search_pushes(scene)
+
+
+def judge(scene: Scene, seen: Observation) -> Verdict:
+    """Return the verdict: the overlap of the silhouettes that camera 1 sees, without arm or tool, and the turn that is
+    missing, from the true pose; for a piece that looks the same after some turns, the smallest."""
+    assert scene.goal is not None
+    piece = scene.as_seen(seen).objects[0]
+    size = scene.task.section("generator")
+    rig = scene_rig(scene).cropped_and_resized(int(size["width"]), int(size["height"]))
+    iou = overlap(silhouette(piece, rig, rig.camera_1), silhouette(scene.goal, rig, rig.camera_1))
+    alike = 2.0 * np.pi / symmetry(piece.kind)
+    turn = abs((piece.yaw - scene.goal.yaw + alike / 2.0) % alike - alike / 2.0)
+    start = scene.objects[0]
+    moved = float(np.hypot(piece.x - start.x, piece.y - start.y))
+    figures = {"iou": iou, "rotation_error_rad": float(turn), "moved_m": moved}
+    wanted = scene.task.section("success")
+    success = iou >= float(wanted["iou"]) and turn <= float(wanted["rotation_rad"])
+    text = (
+        f"IoU with the goal {iou:.2f} (at least {float(wanted['iou']):.2f}), {np.degrees(turn):.1f} degrees off"
+        f" (at most {np.degrees(float(wanted['rotation_rad'])):.0f})."
+    )
+    return Verdict(bool(success), figures, text)
+
+
+def is_exemplary(verdict: Verdict) -> bool:
+    """Whether the piece was moved at all: where it ends is a demonstration's goal."""
+    return verdict.figures["moved_m"] > MOVED_M
+
+
+scene_kinds.register("push_shape")(SceneKind(make, ways, judge, is_exemplary))

@@ -1,0 +1,33 @@
+"""What a task file says of its goal and its attempts."""
+
+from pathlib import Path
+
+import pytest
+
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.task import load_task
+
+TASK = "description: d\nrobot: ur5\ntools: [pusher]\nrig: paper\nclip_duration_s: 2.0\n"
+
+
+def test_push_shape_shows_its_goal_and_sweeping_does_not() -> None:
+    push, sweep = load_task("push_shape"), load_task("sweeping")
+    assert (push.shows_goal, push.attempts, push.best_by) == (True, 4, "iou")
+    assert (sweep.shows_goal, sweep.attempts) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("goal: picture", r"Unknown goal in .*bad.yaml 'picture'. Known: mask"),
+        ("attempts: 0", "attempts must be a whole number from 1 on; it is 0"),
+        ("attempts: many", "it is 'many'"),
+        ("attempts: 3", "best_by must name the figure that decides"),
+    ],
+)
+def test_what_makes_no_sense_is_named(line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "bad.yaml").write_text(TASK + line + "\n")
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(tmp_path))
+    with pytest.raises(DreamitateError, match=said):
+        load_task("bad")

@@ -1,0 +1,186 @@
+"""The push-shape task: its pieces, what a judge sees of them, and pushes that physics has tried."""
+
+import colorsys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dreamitate_core.arms import load_arms
+from dreamitate_core.clip import Clip
+from dreamitate_core.task import Task, load_task
+from dreamitate_core.tool import colours_of, load_tool
+from dreamitate_sim.demonstrations import demonstration
+from dreamitate_sim.demonstrator import Demonstration, Sweep
+from dreamitate_sim.gl import mujoco
+from dreamitate_sim.objects import ObjectKind, load_objects
+from dreamitate_sim.outline import hull, symmetry
+from dreamitate_sim.push_route import find_pushes, push_motion, sides
+from dreamitate_sim.push_search import equal_goals
+from dreamitate_sim.renderer import Renderer
+from dreamitate_sim.scene import Placed, Scene, ToolMotion, make_scene, scene_kinds
+from dreamitate_sim.silhouette import goal_masks, overlap, silhouette
+from dreamitate_sim.table_simulation import TableSimulation
+from dreamitate_sim.world import build_world, scene_rig
+
+SEED, FAR_SEED = 1003, 1001
+"""A scene in which one push reaches the goal, and one in which none does."""
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return load_task("push_shape")
+
+
+@pytest.fixture(scope="module")
+def scene(task: Task) -> Scene:
+    return make_scene(task, SEED, "test")
+
+
+@pytest.fixture(scope="module")
+def best(scene: Scene) -> Sweep:
+    return next(Demonstration(scene).successes())
+
+
+@pytest.fixture(scope="module")
+def kinds() -> dict[str, dict[str, ObjectKind]]:
+    return {split: {k.name: k for k in load_objects("push_shape", "pieces", split)} for split in ("train", "test")}
+
+
+def test_letters_to_train_digits_and_polygons_to_test(kinds: dict[str, dict[str, ObjectKind]]) -> None:
+    assert sorted(kinds["train"]) == [chr(letter) for letter in range(ord("A"), ord("Z") + 1)]
+    assert len(kinds["test"]) == 8
+    assert not set(kinds["train"]) & set(kinds["test"])
+    assert not {kind.parts for kind in kinds["train"].values()} & {kind.parts for kind in kinds["test"].values()}
+
+
+def test_pieces_are_as_large_as_said_and_have_no_colour_of_the_pusher(kinds: dict[str, dict[str, ObjectKind]]) -> None:
+    tool = np.unique(colours_of(load_tool("pusher").mesh).vertex_colors[:, :3], axis=0) / 255.0
+    hues = [colorsys.rgb_to_hsv(*colour)[0] for colour in tool]
+    assert len(hues) == 3
+    for kind in (*kinds["train"].values(), *kinds["test"].values()):
+        corners = hull(kind)
+        size_m = np.linalg.norm(corners[:, None] - corners[None], axis=-1).max()
+        assert 0.09 <= size_m <= 0.141, kind.name
+        assert kind.height == pytest.approx(0.025)
+        for part in kind.parts:
+            hue, saturation, value = colorsys.rgb_to_hsv(*(np.array(part.colour) / 255.0))
+            if saturation * value > 0.2:
+                assert min(abs((hue - other + 0.5) % 1.0 - 0.5) for other in hues) > 0.06, kind.name
+
+
+@pytest.mark.parametrize(("name", "count"), [("L", 1), ("Z", 2), ("triangle", 3), ("square", 4), ("hexagon", 6)])
+def test_symmetry(kinds: dict[str, dict[str, ObjectKind]], name: str, count: int) -> None:
+    assert symmetry({**kinds["train"], **kinds["test"]}[name]) == count
+
+
+def test_the_silhouette_is_what_a_camera_sees(scene: Scene) -> None:
+    rig = scene_rig(scene)
+    model = build_world(scene, rig).compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    with Renderer(model, rig) as renderer:
+        for index, camera in enumerate(rig.cropped_and_resized(768, 448).cameras, start=1):
+            body = model.geom_bodyid[renderer.geoms(data, index, 768, 448)]
+            seen = np.where(body == model.body("object_0").id, 255, 0).astype(np.uint8)
+            assert overlap(seen, silhouette(scene.objects[0], rig, camera)) > 0.97
+
+
+def lying_at(scene: Scene, x: float, y: float, yaw: float) -> dict[str, float]:
+    """What the judge says of the piece at a place, with the tool far away."""
+    away = np.tile(np.eye(4), (2, 1, 1))
+    away[:, 2, 3] = 0.5
+    there = replace(scene, objects=(replace(scene.objects[0], x=x, y=y, yaw=yaw),))
+    sweep = Demonstration(there).follow(ToolMotion(np.array([0.0, 2.0]), away, "away"))
+    return sweep.verdict.figures
+
+
+def test_the_judge_counts_overlap_and_turn(scene: Scene) -> None:
+    assert scene.goal is not None
+    goal = scene.goal
+    there = lying_at(scene, goal.x, goal.y, goal.yaw)
+    assert there["iou"] > 0.99
+    assert there["rotation_error_rad"] == pytest.approx(0.0, abs=1e-3)
+    assert 0.7 < lying_at(scene, goal.x + 0.004, goal.y, goal.yaw)["iou"] < 0.95
+    assert lying_at(scene, goal.x, goal.y, goal.yaw - 0.5)["rotation_error_rad"] == pytest.approx(0.5, abs=1e-3)
+    assert lying_at(scene, goal.x, goal.y + 0.2, goal.yaw)["iou"] == 0.0
+
+
+def test_goals_that_look_alike_are_equal(task: Task, kinds: dict[str, dict[str, ObjectKind]], scene: Scene) -> None:
+    square = kinds["test"]["square"]
+    start, goal = Placed(square, "piece", 0.0, 0.0, 0.2), Placed(square, "goal", 0.1, 0.0, 0.2 + np.deg2rad(80.0))
+    made = Scene(task, 0, "test", (start,), (), scene.look, goal)
+    off = np.sort(np.rad2deg(equal_goals(made)[:, 2] - 0.2))
+    np.testing.assert_allclose(off, (-100.0, -10.0, 80.0, 170.0))
+
+
+def test_physics_takes_the_piece_to_its_goal(scene: Scene, best: Sweep) -> None:
+    assert best.verdict.success
+    assert best.verdict.figures["iou"] > 0.9
+    air = best.motion.transform_tool_to_table.copy()
+    air[:, 2, 3] += 0.1
+    person = Demonstration(scene)
+    assert not person.follow(ToolMotion(best.motion.time_s, air, "in the air")).verdict.success
+
+
+def test_the_pusher_comes_from_beside_the_piece_and_ends_at_rest(scene: Scene, best: Sweep) -> None:
+    np.testing.assert_allclose(best.states[1][:2], best.states[0][:2], atol=1e-4)
+    assert np.linalg.norm(best.truth[-1, :3, 3] - best.truth[-2, :3, 3]) < 0.003
+    np.testing.assert_allclose(best.states[-1][:2], best.states[-2][:2], atol=0.003)
+    np.testing.assert_allclose(best.truth[:, 2, 3], 0.003, atol=1e-9)
+
+
+def test_there_is_more_than_one_way(scene: Scene, best: Sweep) -> None:
+    ways = scene_kinds.get("push_shape").ways(scene)
+    assert len(ways) >= 3
+    assert not np.allclose(ways[0].transform_tool_to_table[0], ways[1].transform_tool_to_table[0])
+
+
+def test_a_far_turned_goal_is_reached_by_pushes_in_a_row(task: Task) -> None:
+    scene, ious = make_scene(task, FAR_SEED, "test"), []
+    for _ in range(task.attempts):
+        sweep = next(Demonstration(scene).successes())
+        ious.append(sweep.verdict.figures["iou"])
+        scene = scene.as_seen(sweep.seen)
+    assert ious[0] < 0.5
+    assert max(ious) > 0.85
+
+
+@pytest.mark.parametrize("turn", [-0.6, 0.0, 0.6])
+def test_a_stable_push_leads_from_pose_to_pose(kinds: dict[str, dict[str, ObjectKind]], turn: float) -> None:
+    """The tool keeps its place beside the piece: where the plan begins and ends, it stands at the side as planned."""
+    found = sides(hull(kinds["test"]["square"]), np.zeros(2))
+    assert len(found) == 4
+    start, goal = np.array([-0.1, 0.0, 0.3]), np.array([0.05, 0.02, 0.3 + turn])
+    random = np.random.default_rng(0)
+    pushes = find_pushes(found, 0.05, start, goal[None], start[None] + 0.05, random)
+    first = next(push for push in pushes if push.last)
+    side = found[first.side]
+    motion = push_motion(side, first, start, 2.0, random)
+    end = motion.transform_tool_to_table[-1]
+    heading = np.arctan2(end[1, 1], end[0, 1])
+    assert (heading - side.heading - goal[2] + np.pi) % (2 * np.pi) - np.pi == pytest.approx(0.0, abs=1e-6)
+    ahead = np.array([np.cos(heading), np.sin(heading)])
+    assert (goal[:2] - end[:2, 3]) @ ahead == pytest.approx(side.depth, abs=1e-6)
+
+
+def test_a_demonstration_to_learn_from_shows_where_the_piece_ended(task: Task) -> None:
+    clip = demonstration(task, 31, "train", 192, 112)
+    assert isinstance(clip, Clip)
+    assert clip.goals is not None
+    scene = make_scene(task, 31, "train")
+    assert scene.goal is not None
+    wanted = goal_masks(scene.goal, scene_rig(scene).cropped_and_resized(192, 112))
+    assert overlap(clip.goals[0], wanted[0]) == pytest.approx(clip.info["iou"], abs=0.04)
+    inside, frame = clip.goals[0] > 0, clip.video.view_1[0]
+    np.testing.assert_array_equal(frame, clip.background_1)
+    assert frame[inside].mean() > frame[~inside].mean() + 40
+
+
+def test_the_table_says_how_things_lie_now(scene: Scene) -> None:
+    moved = replace(scene, objects=(replace(scene.objects[0], x=0.1, y=-0.05, yaw=0.7),))
+    simulation = TableSimulation(moved, load_arms(moved.task))
+    simulation.step(0.1)
+    now = replace(scene, objects=simulation.scene_now().objects).objects[0]
+    np.testing.assert_allclose((now.x, now.y, now.yaw), (0.1, -0.05, 0.7), atol=1e-3)
+    assert simulation.scene_now().goal == scene.goal
