@@ -23,7 +23,7 @@ from .stopping import LEAD_S, stop_along, stop_motion
 Array = NDArray[np.float64]
 Result = ExecuteTrajectory.Result
 
-START_LEAD_S = 0.25
+START_LEAD_S = 0.5
 """How far ahead the common start of two arms is set: both orders have to reach their controllers before."""
 OUT_OF_STEP_S = 0.25
 """How far two arms may be apart on their way, in the plan's time, as far as joint states tell."""

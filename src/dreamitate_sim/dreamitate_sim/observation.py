@@ -69,8 +69,8 @@ class Witness:
         times, touching, yaws = zip(*self._seen, strict=True) if self._seen else ((), (), ())
         touches = Touches(
             np.array(times),
-            np.array(touching, bool).reshape(-1, *self._shape),
-            np.array(yaws).reshape(-1, self._shape[1]),
+            np.array(touching, bool).reshape(len(times), *self._shape),
+            np.array(yaws).reshape(len(times), self._shape[1]),
         )
         return Observation(position, self._yaw(), touches)
 
