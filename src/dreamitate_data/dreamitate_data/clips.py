@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from dreamitate_core.camera import StereoRig, crop_and_resize
 from dreamitate_core.clip import Clip, write_clip, write_image
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.goal import Images, Mask, blend
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import Task
-from dreamitate_core.tool import load_tool
+from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.video import StereoVideo
 from dreamitate_gen.photos import fitted_photos
 from dreamitate_ros.messages import read_image
 from dreamitate_ros.pairs import IMAGES
 
 from .bag_reader import BagReader
+from .goal_place import final_masks
 from .moments import check_seen, choose
 from .tables import write_table
 from .watch import watch
@@ -75,8 +77,6 @@ def cut_clip(folder: Path, task: Task) -> tuple[Clip, float]:
 
     Raises DreamitateError that names the bag and why there is no clip in it.
     """
-    if task.shows_goal:
-        raise DreamitateError(f"{folder}: the task {task.name!r} shows its goal, and no masks are made from bags yet.")
     bag = BagReader(folder)
     notes, seen, size = bag.notes(), watch(bag), task.section("generator")
     if notes.get("task", task.name) not in ("", task.name):
@@ -88,11 +88,26 @@ def cut_clip(folder: Path, task: Task) -> tuple[Clip, float]:
     except DreamitateError as reason:
         raise DreamitateError(f"{folder}: {reason}.") from None
     width, height = int(size["width"]), int(size["height"])
-    one, two, rig = _pictures(bag, seen.numbers[chosen], seen.rig, width, height)
+    one, two, rig = _pictures(bag, seen.numbers[[*chosen, -1]], seen.rig, width, height)
+    one, two, masks = _with_goal(folder, task, tools, one, two)
     info = {"task": task.name, "source": f"bag {Path(folder).resolve().name}", "object": object_of(notes)}
     video = StereoVideo(one, two[1:], task.fps)
-    clip = Clip(video, one[0], two[0], rig, tools, info)
+    clip = Clip(video, one[0], two[0], rig, tools, info, goals=masks)
     return clip, float(seen.time_s[chosen[0]])
+
+
+def _with_goal(
+    folder: Path, task: Task, tools: list[Tool], one: Images, two: Images
+) -> tuple[Images, Images, tuple[Mask, Mask] | None]:
+    """Return both views (13, H, W, 3) of the clip's pairs and the bag's last one (14), with the goal, if the task shows
+    it, blended in, and its masks."""
+    if not task.shows_goal:
+        return one[:-1], two[:-1], None
+    try:
+        masks = final_masks(np.stack([one[0], two[0]]), np.stack([one[-1], two[-1]]), tools)
+    except DreamitateError as reason:
+        raise DreamitateError(f"{folder}: {reason}.") from None
+    return blend(one[:-1], masks[0]), blend(two[:-1], masks[1]), masks
 
 
 def object_of(notes: dict[str, str]) -> str:
@@ -146,7 +161,7 @@ def contact_sheet(clip: Clip) -> NDArray[np.uint8]:
 def _pictures(
     bag: BagReader, numbers: NDArray[np.int64], rig: StereoRig, width: int, height: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], StereoRig]:
-    """Return the pictures (13, height, width, 3) of both views whose messages have these numbers (13, 2), and the rig.
+    """Return the pictures (N, height, width, 3) of both views whose messages have these numbers (N, 2), and the rig.
 
     The bare pair is checked as the photos that a dream begins with are.
     """

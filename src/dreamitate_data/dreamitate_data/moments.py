@@ -57,19 +57,17 @@ def check_seen(small: NDArray[np.uint8], tools: list[Tool]) -> None:
 
     Raises DreamitateError that says what is missing where.
     """
-    each = [colours_of(tool.mesh).vertex_colors[:, :3] for tool in tools]
-    colours = np.concatenate([np.unique(own, axis=0) for own in each]).astype(float)
-    saturated = colours[np.ptp(colours, axis=1) >= SATURATED]
-    tool, skin = shaded(saturated if len(saturated) else colours, 1.0), shaded(SKIN_TONES, 0.6)
+    colours = np.concatenate([vivid_colours(tool) for tool in tools])
+    tool, skin = shaded(colours, 1.0), shaded(SKIN_TONES, 0.6)
     for view in (0, 1):
         hands, tools_seen, uncovered = [], [], []
         bare = small[0, view]
-        lain = _alike(bare, tool, skin)
+        lain = alike(bare, tool, skin)
         for image in small[1:, view]:
             moved = _changed(image, bare)
-            hands.append((moved & _alike(image, skin, tool)).mean())
-            tools_seen.append((moved & _alike(image, tool, skin)).mean())
-            uncovered.append((moved & lain & ~_alike(image, tool, skin)).mean())
+            hands.append((moved & alike(image, skin, tool)).mean())
+            tools_seen.append((moved & alike(image, tool, skin)).mean())
+            uncovered.append((moved & lain & ~alike(image, tool, skin)).mean())
         for name, shares in (("hand", hands), ("tool", tools_seen)):
             if max(shares) < SEEN:
                 raise DreamitateError(
@@ -87,7 +85,14 @@ def _changed(image: NDArray[np.uint8], bare: NDArray[np.uint8]) -> NDArray[np.bo
     return np.asarray(cv2.absdiff(image, bare).max(axis=-1) > CHANGED)
 
 
-def _alike(image: NDArray[np.uint8], wanted: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
+def vivid_colours(tool: Tool) -> NDArray[np.float64]:
+    """Return the RGB colours (N, 3) by which a tool is known: the saturated ones, where it has any."""
+    colours = np.unique(colours_of(tool.mesh).vertex_colors[:, :3], axis=0).astype(float)
+    saturated = colours[np.ptp(colours, axis=1) >= SATURATED]
+    return saturated if len(saturated) else colours
+
+
+def alike(image: NDArray[np.uint8], wanted: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return which pixels have the wanted colours rather than the others."""
     i, j, k = (image >> 3).transpose(2, 0, 1)
     return np.asarray(wanted[i, j, k] > np.maximum(other[i, j, k], 4 * UNIFORM))
