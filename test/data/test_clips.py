@@ -13,9 +13,10 @@ from rosbags.typesys import Stores, get_typestore
 
 from dreamitate.cli import main
 from dreamitate_core import se3
-from dreamitate_core.camera import StereoRig
+from dreamitate_core.camera import StereoRig, crop_and_resize
 from dreamitate_core.clip import Clip, read_clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.goal import blend
 from dreamitate_core.task import Task, load_task
 from dreamitate_data.bag import Bag
 from dreamitate_data.bag_reader import BagReader
@@ -26,8 +27,12 @@ from dreamitate_gen.photos import fitted_photos
 from dreamitate_ros.frames import FrameTree
 from dreamitate_ros.messages import OPTICAL_FRAMES, read_camera, read_image, stamp_ns
 from dreamitate_ros.pairs import IMAGES, INFOS, PairMatcher
-from dreamitate_sim.demonstrator import demonstrate
+from dreamitate_sim.demonstrator import Demonstration, demonstrate
+from dreamitate_sim.gl import mujoco
+from dreamitate_sim.renderer import Renderer
 from dreamitate_sim.scene import make_scene
+from dreamitate_sim.silhouette import goal_masks
+from dreamitate_sim.world import build_world
 
 STORE = get_typestore(Stores.ROS2_KILTED)
 TYPES = STORE.types
@@ -86,14 +91,20 @@ def static_frames(rig: StereoRig) -> Any:
 def messages(demonstration: Clip) -> list[tuple[str, int, Any]]:
     """What two cameras send (topic, time received, message): the bare table for a while, then the demonstration."""
     views = (demonstration.video.view_1, np.concatenate([demonstration.background_2[None], demonstration.video.view_2]))
-    sent: list[tuple[str, int, Any]] = [("/tf_static", START_NS, static_frames(demonstration.rig))]
-    for k in range(BARE + 12 * PER_STEP + PER_STEP):
-        step = min(max(k - BARE + PER_STEP, 0) // PER_STEP, 12)
+    return sent(views, demonstration.rig)
+
+
+def sent(views: tuple[Any, Any], rig: StereoRig) -> list[tuple[str, int, Any]]:
+    """What cameras send (topic, time received, message) that see pictures (N, H, W, 3): the first for a while."""
+    messages: list[tuple[str, int, Any]] = [("/tf_static", START_NS, static_frames(rig))]
+    last = len(views[0]) - 1
+    for k in range(BARE + last * PER_STEP + PER_STEP):
+        step = min(max(k - BARE + PER_STEP, 0) // PER_STEP, last)
         for view in (0, 1):
             stamp = START_NS + round(k * 1e9 / (4.0 * PER_STEP)) + view * 3_000_000
-            sent.append(("/" + IMAGES[view], stamp + 1000, image(views[view][step], stamp, view)))
-            sent.append(("/" + INFOS[view], stamp + 2000, camera_info(demonstration.rig, stamp, view)))
-    return sent
+            messages.append(("/" + IMAGES[view], stamp + 1000, image(views[view][step], stamp, view)))
+            messages.append(("/" + INFOS[view], stamp + 2000, camera_info(rig, stamp, view)))
+    return messages
 
 
 def write_bag(folder: Path, messages: list[tuple[str, int, Any]], notes: dict[str, str] | None = None) -> Path:
@@ -107,6 +118,35 @@ def write_bag(folder: Path, messages: list[tuple[str, int, Any]], notes: dict[st
 @pytest.fixture(scope="module")
 def bag(messages: list[tuple[str, int, Any]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bag(tmp_path_factory.mktemp("bags") / "first", messages)
+
+
+def test_a_goal_is_where_the_demonstration_leaves_the_object(tmp_path: Path) -> None:
+    task = load_task("push_shape")
+    task = replace(
+        task, settings={**task.settings, "generator": {**task.section("generator"), "width": 384, "height": 224}}
+    )
+    scene = make_scene(task, 1003, "test")
+    person = Demonstration(scene)
+    sweep = next(person.successes())
+    clip = person.film(sweep, 768, 448)
+    left = scene.as_seen(sweep.seen)
+    model = build_world(left, person.rig).compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    with Renderer(model, person.rig) as renderer:
+        ends = [renderer.render(data, index, 768, 448)[None] for index in (1, 2)]
+    views = clip.video.view_1, np.concatenate([clip.background_2[None], clip.video.view_2])
+    one, two = (np.concatenate([view, end]) for view, end in zip(views, ends, strict=True))
+    bag = write_bag(tmp_path / "pushed", sent((one, two), clip.rig), {"task": "push_shape"})
+    cut, _ = cut_clip(bag, task)
+    assert cut.goals is not None
+    for mask, true in zip(cut.goals, goal_masks(left.objects[0], cut.rig), strict=True):
+        assert ((mask > 0) & (true > 0)).sum() > 0.8 * ((mask > 0) | (true > 0)).sum()
+    small = crop_and_resize(clip.background_1, 384, 224)
+    np.testing.assert_array_equal(cut.background_1, blend(small, cut.goals[0]))
+    np.testing.assert_array_equal(cut.video.view_1[0], cut.background_1)
+    with pytest.raises(DreamitateError, match="the tool is still in view 1 of the last pair"):
+        cut_clip(write_bag(tmp_path / "held", sent((one[:-1], two[:-1]), clip.rig), {"task": "push_shape"}), task)
 
 
 def test_frames_equal_those_that_the_generator_takes_live(
