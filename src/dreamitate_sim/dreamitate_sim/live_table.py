@@ -82,6 +82,7 @@ class LiveTable:
         for arm in range(len(self.setups)):
             self.stop(arm, 1.0)
         self._over.set()
+        self._jobs.put((Future(), lambda: None))  # wakes the one that draws
         for thread in self._threads:
             thread.join(2.0)
 
