@@ -28,8 +28,8 @@ class _Replay:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def dream(self, *_: object) -> Clip:
-        return read_clip(self._folder)
+    def dreams(self, *_: object) -> list[Clip]:
+        return [read_clip(self._folder)]
 
 
 def true_tracks(clip: Clip, backend: str = "region", progress: Progress = quiet) -> dict[str, ToolTrajectory]:

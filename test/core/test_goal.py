@@ -49,10 +49,17 @@ def test_a_mask_that_does_not_fit_is_one_line(wrong: Mask, said: str) -> None:
 
 
 def test_fitting_keeps_two_values_and_the_area(mask: Mask) -> None:
+    camera = load_rig("paper").camera_1.cropped_and_resized(8 * WIDTH, 8 * HEIGHT)
     large = np.kron(mask, np.ones((8, 8), np.uint8))
-    small = fit_mask(large, WIDTH, HEIGHT)
+    small = fit_mask(large, camera, camera.cropped_and_resized(WIDTH, HEIGHT))
     np.testing.assert_array_equal(small, mask)
-    assert set(np.unique(fit_mask(large, 61, 35))) == {0, 255}
+    assert set(np.unique(fit_mask(large, camera, camera.cropped_and_resized(61, 35)))) == {0, 255}
+
+
+def test_of_the_middle_region_the_mask_is_what_the_picture_is(mask: Mask) -> None:
+    camera = load_rig("paper").camera_1.cropped_and_resized(WIDTH, HEIGHT)
+    half = fit_mask(mask, camera, camera.cropped_and_resized(WIDTH // 2, HEIGHT // 2, 0.5))
+    np.testing.assert_array_equal(half, mask[HEIGHT // 4 : -HEIGHT // 4, WIDTH // 4 : -WIDTH // 4])
 
 
 def test_a_file_that_is_no_mask_is_named(tmp_path: Path, mask: Mask) -> None:

@@ -14,7 +14,7 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks, write_tracks
 from dreamitate_data.label import label_clips, why_low
-from dreamitate_gen.dataset import pack
+from dreamitate_gen.dataset import PictureSize, pack
 from dreamitate_sim.demonstrator import demonstrate
 from dreamitate_sim.scene import make_scene
 
@@ -51,7 +51,7 @@ def test_sure_clips_are_labelled_and_the_others_wait(
     assert truth is not None
     np.testing.assert_array_equal(truth["brush"], true)
     assert {path.parent.name for path in data.glob("*/clip.json")} == {"good"}
-    assert pack(data) == 1  # training takes the labelled clip, and only that
+    assert pack(data, PictureSize(64, 32)) == 1  # training takes the labelled clip, and only that
     tracked_ns = (data / "good" / "track.npz").stat().st_mtime_ns
     (data / "low" / "empty" / "track.npz").touch()
     rows = {row.clip: row for row in label_clips(data, workers=1, accept=["empty"])}

@@ -28,7 +28,9 @@ WIDTH, HEIGHT = 64, 32
 
 @pytest.fixture(scope="session")
 def task() -> Task:
-    return load_task("sweeping")
+    """Sweeping, with a model that sees pictures of the small rig's size."""
+    task = load_task("sweeping")
+    return replace(task, settings={**task.settings, "small_model": {"width": WIDTH, "height": HEIGHT, "region": 1.0}})
 
 
 @pytest.fixture(scope="session")

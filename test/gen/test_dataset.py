@@ -10,17 +10,19 @@ import torch
 from dreamitate_core.camera import StereoRig, load_rig
 from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
-from dreamitate_gen.dataset import PackedClips, batch, mirrored, pack, shifted
+from dreamitate_core.tool import load_tool
+from dreamitate_gen.dataset import PackedClips, PictureSize, batch, is_symmetric, mirrored, pack, shifted, tool_points
 
 WIDTH, HEIGHT = 64, 32
+SIZE = PictureSize(WIDTH, HEIGHT)
 
 
 def test_packed_clips_hold_what_the_clips_hold(
     clip_folder: Callable[[int], Path], draw: Callable[..., Clip], small_rig: StereoRig
 ) -> None:
     folder = clip_folder(3)
-    assert pack(folder) == 3
-    clips = PackedClips(folder)
+    assert pack(folder, SIZE) == 3
+    clips = PackedClips(folder, SIZE, mirrors=True)
     video, photos, points = batch(clips, [1], [3, 12])
     clip = draw(1)
     assert video.shape == (1, 2, 2, 3, HEIGHT, WIDTH)
@@ -36,11 +38,11 @@ def test_new_clips_are_found_and_old_ones_keep_their_place(
     clip_folder: Callable[[int], Path], draw: Callable[..., Clip]
 ) -> None:
     folder = clip_folder(2)
-    pack(folder)
-    clips = PackedClips(folder)
+    pack(folder, SIZE)
+    clips = PackedClips(folder, SIZE, mirrors=True)
     before = list(clips.names)
     write_clip(folder / "sweeping-000000a", draw(9))
-    assert pack(folder) == 3
+    assert pack(folder, SIZE) == 3
     clips.refresh()
     assert clips.names[:2] == before
     assert len(clips) == 3
@@ -52,19 +54,19 @@ def test_a_clip_of_another_size_is_refused_by_name(
     folder = clip_folder(1)
     write_clip(folder / "sweeping-000009", draw(9, load_rig("paper").cropped_and_resized(48, 32)))
     with pytest.raises(DreamitateError, match="sweeping-000009"):
-        pack(folder)
+        pack(folder, SIZE)
 
 
 def test_a_clip_without_truth_is_refused_by_name(clip_folder: Callable[[int], Path], draw: Callable[..., Clip]) -> None:
     folder = clip_folder(1)
     write_clip(folder / "sweeping-000007", draw(7, with_truth=False))
     with pytest.raises(DreamitateError, match=r"sweeping-000007.*truth"):
-        pack(folder)
+        pack(folder, SIZE)
 
 
 def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DreamitateError, match="demonstrate"):
-        pack(tmp_path)
+        pack(tmp_path, SIZE)
 
 
 def test_the_mirror_image_is_what_the_mirrored_cameras_see(small_rig: StereoRig) -> None:
@@ -78,14 +80,14 @@ def test_the_mirror_image_is_what_the_mirrored_cameras_see(small_rig: StereoRig)
             in_reference = np.linalg.inv(reference_to_table) @ np.append(tip[0] * (side, 1, 1), 1.0)
             pixels.append(camera.project(in_reference[:3])[0])
         views = np.zeros((2, 1, HEIGHT, WIDTH, 3), np.uint8)
-        _, points = mirrored(views, np.tile(pixels[0], (2, 12, 3, 1)).astype(np.float32))
+        _, points = mirrored(views, np.tile(pixels[0], (2, 12, 4, 1)).astype(np.float32))
         assert np.allclose(points[0, 0, 0], pixels[1], atol=0.6)  # the principal point is a hair off the middle
 
 
 def test_mirroring_twice_changes_nothing() -> None:
     random = np.random.default_rng(0)
     views = random.integers(0, 255, (2, 3, HEIGHT, WIDTH, 3), dtype=np.uint8)
-    points = random.uniform(0, 30, (2, 12, 3, 2)).astype(np.float32)
+    points = random.uniform(0, 30, (2, 12, 4, 2)).astype(np.float32)
     again = mirrored(*mirrored(views, points))
     assert np.array_equal(again[0], views)
     assert np.allclose(again[1], points, atol=1e-4)
@@ -100,3 +102,33 @@ def test_a_shift_moves_pixels_and_points_alike() -> None:
         x, y = there[0, 0, 0].int().tolist()
         assert moved[0, 0, 0, y, x] == 1
         assert moved[0, 0, 0].sum() == 1
+
+
+def test_of_the_photos_only_the_middle_region_is_packed(
+    clip_folder: Callable[[int], Path], draw: Callable[..., Clip], small_rig: StereoRig
+) -> None:
+    folder, half = clip_folder(1), PictureSize(32, 16, 0.5)
+    pack(folder, half)
+    video, _, points = batch(PackedClips(folder, half, mirrors=False), [0], [4])
+    clip = draw(0)
+    middle = clip.video.view_1[4][8:24, 16:48]
+    assert np.array_equal((video[0, 0, 0] * 255).round().byte().permute(1, 2, 0).numpy(), middle)
+    assert clip.truth is not None
+    tip = small_rig.camera_1.project(clip.truth["brush"][3][:3, 3])[0]
+    assert np.allclose(points[0, 0, 3, 0], tip - (16, 8), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["brush", "scoop", "pusher", "box_left", "box_right"])
+def test_a_tools_points_span_it(name: str) -> None:
+    """Four points that lie in no line, so that where they are tells how the tool is held."""
+    points = tool_points(load_tool(name))
+    spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+    assert spread[1] > 0.03
+    assert np.allclose(points[0], 0.5 * (points[1] + points[2]), atol=0.011)
+
+
+def test_only_one_symmetric_tool_may_be_mirrored() -> None:
+    brush, scoop = load_tool("brush"), load_tool("scoop")
+    assert is_symmetric([brush])
+    assert not is_symmetric([scoop])
+    assert not is_symmetric([brush, brush])

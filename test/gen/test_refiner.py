@@ -7,7 +7,7 @@ from dreamitate_gen.refiner import Refiner
 
 def test_untrained_it_changes_nothing_but_by_its_bias() -> None:
     frames = torch.rand(2, 3, 16, 24)
-    refined = Refiner(8)(frames, torch.rand(2, 3, 16, 24), torch.rand(2, 3, 2) * 16)
+    refined = Refiner(8, points=4)(frames, torch.rand(2, 3, 16, 24), torch.rand(2, 4, 2) * 16)
     assert refined.shape == frames.shape
     assert torch.allclose((refined - frames).std((0, 2, 3)), torch.zeros(3), atol=0.2)
 

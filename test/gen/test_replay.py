@@ -19,11 +19,11 @@ def test_it_returns_the_clip_of_the_scene(
     clip = draw(0)
     write_clip(tmp_path / "clip", clip)
     generator = load_generator("replay", task, replay=tmp_path / "clip")
-    dream = generator.dream(clip.background_1, clip.background_2, small_rig, 0)
+    dream = generator.dreams(clip.background_1, clip.background_2, small_rig, 0)[0]
     assert np.array_equal(dream.video.frames(), clip.video.frames())
     photos = clip.background_1, clip.background_2
     larger = [p.repeat(3, axis=0).repeat(3, axis=1) for p in photos]
-    assert generator.dream(larger[0], larger[1], small_rig, 0).video.width == clip.video.width
+    assert generator.dreams(larger[0], larger[1], small_rig, 0)[0].video.width == clip.video.width
 
 
 def test_another_scene_or_swapped_photos_are_refused(
@@ -33,9 +33,9 @@ def test_another_scene_or_swapped_photos_are_refused(
     generator = load_generator("replay", task, replay=tmp_path / "clip")
     clip, other = draw(0), draw(1)
     with pytest.raises(DreamitateError, match="photo 2"):
-        generator.dream(clip.background_1, other.background_2, small_rig, 0)
+        generator.dreams(clip.background_1, other.background_2, small_rig, 0)
     with pytest.raises(DreamitateError, match="does not show the scene"):
-        generator.dream(clip.background_2, clip.background_1, small_rig, 0)
+        generator.dreams(clip.background_2, clip.background_1, small_rig, 0)
 
 
 def test_no_clip_is_an_error(task: Task, tmp_path: Path) -> None:

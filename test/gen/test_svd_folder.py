@@ -110,7 +110,7 @@ def test_views_are_decoded_apart_and_in_chunks(tiny_svd: Path, tiny_task: Task) 
 
 def test_it_dreams_the_same_from_a_seed(tiny_svd: Path, tiny_task: Task) -> None:
     generator = load_generator("svd", tiny_task, tiny_svd)
-    dreams = [generator.dream(PHOTO, PHOTO[::-1], load_rig("paper"), seed).video.frames() for seed in (3, 3, 4)]
+    dreams = [generator.dreams(PHOTO, PHOTO[::-1], load_rig("paper"), seed)[0].video.frames() for seed in (3, 3, 4)]
     assert dreams[0].shape == (25, 32, 64, 3)
     assert np.array_equal(dreams[0], dreams[1])
     assert not np.array_equal(dreams[0], dreams[2])
@@ -172,7 +172,7 @@ def test_text_takes_the_place_of_the_embedding(changed: Path, tiny_task: Task) -
     conditions = model.pictures.conditions(_photos(1), range(FRAMES))
     assert torch.equal(conditions.context, text.expand(1, FRAMES, 7, 32))
     assert not torch.equal(conditions.channels[:, 0], conditions.channels[:, 13])
-    dream = load_generator("svd", tiny_task, changed).dream(PHOTO, PHOTO[::-1], load_rig("paper"), 3)
+    dream = load_generator("svd", tiny_task, changed).dreams(PHOTO, PHOTO[::-1], load_rig("paper"), 3)[0]
     assert dream.video.view_2.shape == (12, 32, 64, 3)
 
 

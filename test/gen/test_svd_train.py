@@ -91,7 +91,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit_and_its_model_dreams(
     assert settings_made["training"]["seed"] == 0
     assert StableVideoDiffusionPipeline.from_pretrained(whole).unet is not None
     photo = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
-    dream = load_generator("svd", tiny_task, whole).dream(photo, photo[::-1], load_rig("paper"), 1)
+    dream = load_generator("svd", tiny_task, whole).dreams(photo, photo[::-1], load_rig("paper"), 1)[0]
     assert dream.video.view_1.shape == (13, 32, 64, 3)
 
 

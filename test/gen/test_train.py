@@ -21,6 +21,7 @@ TINY = SmallSettings(
     latents=8,
     photo_latents=4,
     encoder_width=16,
+    ways=2,
     stages=((0.3, 0, 2), (0.7, 2, 2), (1.0, 12, 1)),
     warm_up=2,
     refine_share=0.0,
@@ -56,19 +57,20 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
     generator = load_generator("svd", task, whole)
     photo = np.random.default_rng(0).integers(0, 255, (720, 1280, 3), dtype=np.uint8)
     fractions: list[float] = []
-    dreams = [
-        generator.dream(photo, photo[:, ::-1], load_rig("paper"), seed, lambda _, fraction: fractions.append(fraction))
-        for seed in (1, 1, 2)
-    ]
+
+    def show(_: str, fraction: float) -> None:
+        fractions.append(fraction)
+
+    dreams = [generator.dreams(photo, photo[:, ::-1], load_rig("paper"), seed, show)[0] for seed in (1, 1, 2)]
     assert dreams[0].video.view_1.shape == (13, 32, 64, 3)
     assert dreams[0].rig.camera_1.width == 64
     assert np.array_equal(dreams[0].video.frames(), dreams[1].video.frames())
     assert not np.array_equal(dreams[0].video.frames(), dreams[2].video.frames())
     assert fractions[-1] == 1.0
     with pytest.raises(DreamitateError, match=r"Photo 1 is 640x640.*1280x720"):
-        generator.dream(photo[:640, :640], photo, load_rig("paper"), 1)
+        generator.dreams(photo[:640, :640], photo, load_rig("paper"), 1)
     with pytest.raises(DreamitateError, match="RGB"):
-        generator.dream(photo[..., 0], photo, load_rig("paper"), 1)
+        generator.dreams(photo[..., 0], photo, load_rig("paper"), 1)
 
 
 def test_a_checkpoint_of_another_network_is_refused(

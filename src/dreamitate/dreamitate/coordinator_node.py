@@ -161,9 +161,11 @@ class CoordinatorNode(StageNode):
         self._recorder.pictures(False)
         with run.stage("dream"):
             request = GenerateVideo.Goal(task=goal.request.task, seed=seed + number - 1)
-            video = self._dream.call(goal, request, run.tell).video
-            clip = read_video(video, self._heard.frames.transform(video.header.frame_id, "table"))
-            self._keep(run, lambda: _keep_dream(kept, clip))
+            dreamed = self._dream.call(goal, request, run.tell)
+            video = dreamed.video
+            to_table = self._heard.frames.transform(video.header.frame_id, "table")
+            clip, *others = [read_video(message, to_table) for message in (video, *dreamed.others)]
+            self._keep(run, lambda: _keep_dream(kept, clip, others))
         with run.stage("track"):
             trajectories = self._track.call(goal, TrackTool.Goal(video=video), run.tell).trajectories
             self._keep(run, lambda: _keep_tracks(kept, clip, trajectories))
@@ -311,9 +313,9 @@ class _Run:
         self._show.close()
 
 
-def _keep_dream(folder: RunFolder, clip: Clip) -> None:
+def _keep_dream(folder: RunFolder, clip: Clip, others: list[Clip]) -> None:
     folder.add_photos(clip.background_1, clip.background_2)
-    folder.add_dream(clip)
+    folder.add_dream(clip, others)
 
 
 def _keep_tracks(folder: RunFolder, clip: Clip, trajectories: list[Any]) -> None:

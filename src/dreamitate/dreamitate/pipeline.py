@@ -213,11 +213,11 @@ class _Episode:
         with tempfile.TemporaryDirectory() as temporary:
             replay = self._demonstrate(scene, way, Path(temporary) / "clip") if self.generator == "replay" else None
             generator = load_generator(self.generator, self.task, self.model, replay)
-            clip = generator.dream(photos[0], photos[1], self.rig, self.seed + number - 1, self._say)
+            clip, *others = generator.dreams(photos[0], photos[1], self.rig, self.seed + number - 1, self._say)
             if replay is not None and clip.truth is None:
                 clip.truth = read_clip(replay).truth
         if self.kept is not None:
-            self.kept.add_dream(clip)
+            self.kept.add_dream(clip, others)
         return clip
 
     def _demonstrate(self, scene: Any, way: int, clip_folder: Path) -> Path:

@@ -222,11 +222,21 @@ def _videos(folder: Path, record: dict[str, Any]) -> str:
     seen = f'<div class="pair">{photos}</div>' if photos else _missing("photos", record)
     cards = [
         _card("The scene", seen + _view_labels()),
-        _card("Dreamed", _video(folder / "dream.mp4", "dream", record)),
+        _card("Dreamed", _video(folder / "dream.mp4", "dream", record) + _trust(folder)),
         _card("Tracked", _video(folder / "tracked.mp4", "track", record)),
         _card("Executed", _video(folder / "execution.mp4", "execute", record)),
     ]
     return f'<div class="two">{cards[0]}{cards[1]}</div><div class="two">{cards[2]}{cards[3]}</div>'
+
+
+def _trust(folder: Path) -> str:
+    """Say how far the dream is trusted, and the others that were not taken."""
+    clips = [folder / "dream", *sorted((folder / "other_dreams").glob("*"))]
+    trusts = [read_json(clip / "clip.json").get("confidence", {}).get("value") for clip in clips]
+    if len(clips) < 2 or None in trusts:
+        return ""
+    others = ", ".join(f"{trust:.2f}" for trust in trusts[1:])
+    return f"<p>The one to be trusted most ({trusts[0]:.2f}) of {len(clips)} dreams; the others: {others}.</p>"
 
 
 def _strip(folder: Path, tracks: dict[str, ToolTrajectory], record: dict[str, Any]) -> str:

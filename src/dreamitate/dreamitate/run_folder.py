@@ -106,9 +106,11 @@ class RunFolder:
         write_image(self.path / "photo_1.png", photo_1)
         write_image(self.path / "photo_2.png", photo_2)
 
-    def add_dream(self, clip: Clip) -> None:
-        """Keep the dreamed clip, and both its views side by side as a video."""
+    def add_dream(self, clip: Clip, others: Sequence[Clip] = ()) -> None:
+        """Keep the dreamed clip, both its views side by side as a video, and the dreams that were not taken."""
         write_clip(self.path / "dream", clip)
+        for number, other in enumerate(others, start=2):
+            write_clip(self.path / "other_dreams" / f"{number}", other)
         write_mp4(self.path / "dream.mp4", side_by_side(clip.video, clip.background_2), clip.video.fps)
 
     def add_tracks(self, tracks: dict[str, ToolTrajectory], overlay: StereoVideo, background_2: Images) -> None:

@@ -46,6 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=read_seeds, default=[30], help="sampling steps to compare with; the most are stock (default 30)"
     )
+    parser.add_argument(
+        "--dreams",
+        type=read_seeds,
+        default=[],
+        metavar="N,N",
+        help="adds the most trusted of so many dreams of a scene",
+    )
     parser.add_argument("--threads", type=positive, default=2, help="of the processor (default 2)")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="training clips: adds the mean path and the nearest clip"
@@ -134,11 +141,18 @@ class Bench:
         torch.set_num_threads(options.threads)
         self.task = load_task(options.task)
         self.generator = SvdGenerator(self.task, options.model)
-        self.size = self.generator.model.width, self.generator.model.height
+        model = self.generator.model
+        self.size = model.width, model.height
+        self.photo_size = round(model.width / model.region), round(model.height / model.region)
         self.own = dict(self.generator.settings["sampling"])
         self.generator.dream_frames(torch.rand(1, 2, 3, *self.size[::-1]).to(self.generator.device), 0)
         self.peak_memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        self.counts = {"dreamed": self.own["steps"], **{f"{n} steps": n for n in sorted(options.steps)}}
+        one = {"sampling": self.own, "dreams": 1}
+        self.kinds = {
+            "dreamed": one,
+            **{f"best of {n}": {**one, "dreams": n} for n in options.dreams},
+            **{f"{n} steps": {**one, "sampling": {**self.own, "steps": n}} for n in sorted(options.steps)},
+        }
         self.library: Library | None = None
         if options.data is not None:
             self.library = read_library(options.data, self.generator.tools[0])
@@ -153,16 +167,15 @@ class Bench:
         sweeps = [sweep for _, sweep in zip(range(MOST_WAYS), scene.successes(), strict=False)]
         if not sweeps:
             return []
-        seen = scene.film(sweeps[0], *self.size)
+        seen = scene.film(sweeps[0], *self.photo_size)
         ways = np.stack([tips_of(sweep.truth[0], scene.tools[0].tip) for sweep in sweeps])
         made = []
-        for kind, count in self.counts.items():
-            self.generator.settings["sampling"] = {**self.own, "steps": count}
+        for kind, settings in self.kinds.items():
+            self.generator.settings.update(settings)
             made.append((kind, *_timed(self.generator, seen, seed)))
-        self.generator.settings["sampling"] = self.own
         made += [(kind, *_timed(generator, seen, seed)) for kind, generator in self.others.items()]
         rows = [{"seed": seed, "kind": kind, **times, **_tracked(clip, ways)} for kind, clip, times in made]
-        _compare(rows, {kind: clip for kind, clip, _ in made}, stock=len(self.counts) - 1)
+        _compare(rows, {kind: clip for kind, clip, _ in made}, stock=len(self.kinds) - 1)
         if self.library is not None:
             for kind, tips in self.library.guesses(seen.background_1, seen.background_2).items():
                 rows.append({"seed": seed, "kind": kind, "error_mm": error_mm(tips, ways)})
@@ -172,7 +185,7 @@ class Bench:
 def _timed(generator: Any, seen: Any, seed: int) -> tuple[Any, Row]:
     """Return the dream of the photos in the clip `seen`, and how long it took."""
     began, began_cpu = time.perf_counter(), time.process_time()
-    clip = generator.dream(seen.background_1, seen.background_2, seen.rig, seed)
+    clip = generator.dreams(seen.background_1, seen.background_2, seen.rig, seed)[0]
     return clip, {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - began_cpu}
 
 
@@ -204,7 +217,6 @@ def _compare(rows: list[Row], clips: dict[str, Any], stock: int) -> None:
 
 def _led_by(task: Any, model: Path | None, places: Path) -> Any:
     """Return the small model's generator, told where to sweep by the image encoder of another model."""
-    from dreamitate_gen.image_encoder import likeliest_points
     from dreamitate_gen.model_folder import load_small
     from dreamitate_gen.svd import SvdGenerator
 
@@ -212,11 +224,10 @@ def _led_by(task: Any, model: Path | None, places: Path) -> Any:
     pictures, other = generator.model.pictures, load_small(places)[0].to(generator.device).pictures
     own_conditions = pictures.conditions
 
-    def conditions(photos: Any, frames: Any, random: Any = None) -> Any:
-        points = likeliest_points(other.places(photos).flatten(0, 1)).unflatten(0, (len(photos), 2))
-        return own_conditions(photos, frames, points, random)
+    def conditions(photos: Any, frames: Any, random: Any = None, ranks: Any = None) -> Any:
+        return own_conditions(photos, frames, other.places(photos).likeliest_points(ranks), random)
 
-    pictures.conditions, pictures.places = conditions, other.places
+    pictures.conditions = conditions
     return generator
 
 
@@ -229,6 +240,7 @@ def _settings(options: argparse.Namespace) -> Row:
         "task": options.task,
         "weights": provenance.file_hash(options.model or models_dir() / options.task),
         "steps": sorted(options.steps),
+        "dreams": options.dreams,
         "threads": options.threads,
         "data": str(options.data or ""),
         "places": {folder.name: provenance.file_hash(folder) for folder in options.places},

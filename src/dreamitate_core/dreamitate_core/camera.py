@@ -63,9 +63,9 @@ class Camera:
         direction = (local @ self.transform_camera_to_reference[:3, :3].T).reshape(*pixels.shape[:-1], 3)
         return np.broadcast_to(self.transform_camera_to_reference[:3, 3], direction.shape), direction
 
-    def cropped_and_resized(self, width: int, height: int) -> "Camera":
+    def cropped_and_resized(self, width: int, height: int, region: float = 1.0) -> "Camera":
         """Return the camera of the picture that `crop_and_resize` makes of this camera's."""
-        left, top, crop_width, crop_height = _crop(self.width, self.height, width, height)
+        left, top, crop_width, crop_height = _crop(self.width, self.height, width, height, region)
         K = self.K.copy()
         scale = np.array([width / crop_width, height / crop_height])
         K[:2, 2] = (K[:2, 2] - (left, top) + 0.5) * scale - 0.5  # pixel centres are at integers
@@ -86,15 +86,18 @@ class StereoRig:
         """Both cameras, in order."""
         return self.camera_1, self.camera_2
 
-    def cropped_and_resized(self, width: int, height: int) -> "StereoRig":
+    def cropped_and_resized(self, width: int, height: int, region: float = 1.0) -> "StereoRig":
         """Return the rig whose pictures `crop_and_resize` makes of this rig's."""
-        one, two = (camera.cropped_and_resized(width, height) for camera in self.cameras)
+        one, two = (camera.cropped_and_resized(width, height, region) for camera in self.cameras)
         return replace(self, camera_1=one, camera_2=two)
 
 
-def crop_and_resize(image: Image, width: int, height: int) -> Image:
-    """Return the paper's picture: centre crop to the target's shape, then resize (paper section 4.1: 768x448)."""
-    left, top, crop_width, crop_height = _crop(image.shape[1], image.shape[0], width, height)
+def crop_and_resize(image: Image, width: int, height: int, region: float = 1.0) -> Image:
+    """Return the paper's picture: centre crop to the target's shape, then resize (paper section 4.1: 768x448).
+
+    region: the share of the width and height of the largest such crop that is kept, around the middle.
+    """
+    left, top, crop_width, crop_height = _crop(image.shape[1], image.shape[0], width, height, region)
     crop = image[top : top + crop_height, left : left + crop_width]
     if crop.shape[:2] == (height, width):
         return np.ascontiguousarray(crop)
@@ -201,9 +204,11 @@ def camera_from_json(data: Any, source: str) -> Camera:
     return Camera(width, height, K, distortion, transform)
 
 
-def _crop(width: int, height: int, target_width: int, target_height: int) -> tuple[int, int, int, int]:
-    """Return left, top, width, height of the centre crop that has the target's shape."""
+def _crop(width: int, height: int, target_width: int, target_height: int, region: float) -> tuple[int, int, int, int]:
+    """Return left, top, width, height of the centre crop that has the target's shape, or of its middle region."""
     crop_width, crop_height = int(height * target_width / target_height), height
     if crop_width > width:
         crop_width, crop_height = width, int(width * target_height / target_width)
+    if region < 1.0:
+        crop_width, crop_height = round(crop_width * region), round(crop_height * region)
     return (width - crop_width) // 2, (height - crop_height) // 2, crop_width, crop_height

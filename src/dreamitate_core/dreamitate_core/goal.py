@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import crop_and_resize
+from .camera import Camera
 from .errors import DreamitateError
 
 Mask = NDArray[np.uint8]
@@ -51,9 +51,16 @@ def check_mask(mask: Mask, width: int, height: int, name: str = "The goal mask")
         raise DreamitateError(f"{name} is empty: no pixel is 255, so that it shows no goal.")
 
 
-def fit_mask(mask: Mask, width: int, height: int) -> Mask:
-    """Return the mask as `crop_and_resize` fits its picture, again of 0 and 255."""
-    return np.where(crop_and_resize(mask, width, height) > 127, 255, 0).astype(np.uint8)
+def fit_mask(mask: Mask, camera: Camera, fitted: Camera) -> Mask:
+    """Return the mask of a camera's picture as that of its cropped and resized picture, again of 0 and 255.
+
+    fitted: the camera that `Camera.cropped_and_resized` made of `camera`.
+    """
+    scale = np.diag(fitted.K @ np.linalg.inv(camera.K))[:2]
+    affine = np.column_stack([np.diag(scale), fitted.K[:2, 2] - scale * camera.K[:2, 2]])
+    size = fitted.width, fitted.height
+    blurred = cv2.blur(mask, (max(1, round(1 / scale[0])), max(1, round(1 / scale[1]))))
+    return np.where(cv2.warpAffine(blurred, affine, size) > 127, 255, 0).astype(np.uint8)
 
 
 def read_mask(path: Path) -> Mask:

@@ -1,10 +1,11 @@
 """Training clips: packed once beside the clip folders, read by memory map, augmented on the way out.
 
-A packed clip is `<data>/packed/<clip>.npy`, uint8 (2, 13, H, W, 3): both views at t = 0..12, where t = 0 is the bare
-scene; and `<clip>.points.npy`, float32 (2, 12, 3, 2): pixels of the tool's tip, left and right end at t = 1..12.
+A packed clip is `<data>/packed_<size>/<clip>.npy`, uint8 (2, 13, H, W, 3): both views at t = 0..12, where t = 0 is the
+bare scene; and `<clip>.points.npy`, float32 (2, 12, P, 2): pixels of the tools' points (`tool_points`) at t = 1..12.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,54 +14,93 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamitate_core import se3
+from dreamitate_core.camera import crop_and_resize, read_rig
 from dreamitate_core.clip import Clip, read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.tool import Tool
+
+POINTS = 4
+"""Points per tool."""
 
 
-def pack(data: Path, progress: Progress = quiet) -> int:
+@dataclass(frozen=True)
+class PictureSize:
+    """What a small model sees: pictures of width x height pixels, of the middle region of the photos (a share)."""
+
+    width: int
+    height: int
+    region: float = 1.0
+
+    @property
+    def folder(self) -> str:
+        """The name of the folder with the packed clips."""
+        return f"packed_{self.width}x{self.height}_{self.region:g}"
+
+
+def pack(data: Path, size: PictureSize, progress: Progress = quiet) -> int:
     """Pack the clip folders in `data` that are not yet packed; return how many clips there are.
 
     Raises DreamitateError that names the clip which is broken, of another size than the first, or without truth.
     """
-    target = Path(data) / "packed"
+    target = Path(data) / size.folder
     folders = sorted(path.parent for path in Path(data).glob("*/clip.json"))
     if not folders and not any(target.glob("*.points.npy")):
         raise DreamitateError(f"{data} holds no clip folders. Make some with `dreamitate demonstrate`.")
     target.mkdir(exist_ok=True)
-    shape = next((np.load(p, mmap_mode="r").shape for p in sorted(target.glob("*[0-9].npy"))), None)
     for index, folder in enumerate(folders):
         progress("packing clips", index / len(folders))
         if (target / f"{folder.name}.points.npy").is_file():
             continue
         clip = read_clip(folder)
-        views, points = packed_views(clip), tool_points(clip, folder)
-        if shape is not None and views.shape != shape:
-            raise DreamitateError(
-                f"{folder} is {views.shape[3]}x{views.shape[2]}, the clips before it {shape[3]}x{shape[2]}."
-            )
-        shape = views.shape
-        np.save(target / f"{folder.name}.npy", views)
-        np.save(target / f"{folder.name}.points.npy", points)
+        _check_size(clip, folder, folders[0])
+        np.save(target / f"{folder.name}.npy", packed_views(clip, size))
+        np.save(target / f"{folder.name}.points.npy", packed_points(clip, size, folder))
     return len(list(target.glob("*.points.npy")))
 
 
-def packed_views(clip: Clip) -> NDArray[np.uint8]:
+def _check_size(clip: Clip, folder: Path, first: Path) -> None:
+    camera = read_rig(first / "cameras.json").camera_1
+    if (clip.video.width, clip.video.height) != (camera.width, camera.height):
+        raise DreamitateError(
+            f"{folder} is {clip.video.width}x{clip.video.height}, {first} {camera.width}x{camera.height}:"
+            " all clips must have one size."
+        )
+
+
+def packed_views(clip: Clip, size: PictureSize) -> NDArray[np.uint8]:
     """Return both views (2, 13, H, W, 3) at t = 0..12, the photos at t = 0."""
-    one = np.concatenate([clip.background_1[None], clip.video.view_1[1:]])
-    two = np.concatenate([clip.background_2[None], clip.video.view_2])
-    return np.stack([one, two])
+    views = [clip.background_1, *clip.video.view_1[1:]], [clip.background_2, *clip.video.view_2]
+    fit = size.width, size.height, size.region
+    return np.stack([np.stack([crop_and_resize(picture, *fit) for picture in view]) for view in views])
 
 
-def tool_points(clip: Clip, source: object) -> NDArray[np.float32]:
-    """Return pixels (2, 12, 3, 2) of the first tool's tip, left end and right end at t = 1..12."""
-    tool = clip.tools[0]
-    if clip.truth is None or tool.name not in clip.truth:
-        raise DreamitateError(f"{source} has no truth for the tool {tool.name!r}; training needs it.")
-    ends = np.stack([tool.tip, tool.tip, tool.tip])
-    ends[1, 0], ends[2, 0] = tool.mesh.bounds[:, 0]
-    points = se3.transform_points(clip.truth[tool.name], ends)
-    return np.stack([camera.project(points)[0] for camera in clip.rig.cameras]).astype(np.float32)
+def packed_points(clip: Clip, size: PictureSize, source: object) -> NDArray[np.float32]:
+    """Return pixels (2, 12, P, 2) of the tools' points at t = 1..12, all of the first tool's before the second's."""
+    rig = clip.rig.cropped_and_resized(size.width, size.height, size.region)
+    pixels = []
+    for tool in clip.tools:
+        if clip.truth is None or tool.name not in clip.truth:
+            raise DreamitateError(f"{source} has no truth for the tool {tool.name!r}; training needs it.")
+        points = se3.transform_points(clip.truth[tool.name], tool_points(tool))
+        pixels.append(np.stack([camera.project(points)[0] for camera in rig.cameras]))
+    return np.concatenate(pixels, axis=2).astype(np.float32)
+
+
+def tool_points(tool: Tool) -> NDArray[np.float64]:
+    """Return the points (4, 3) whose pixels tell a tool's pose, in its frame, metres: the tip, the left and right ends
+    beside it, and where the arm holds the tool."""
+    middle = tool.mesh.bounds.mean(axis=0)
+    across = int(np.abs(middle - tool.tip)[:2].argmin())  # to both sides of the tip
+    ends = np.stack([tool.tip, tool.tip, tool.tip, se3.inverse(tool.transform_tool_to_flange)[:3, 3]])
+    ends[1, across], ends[2, across] = tool.mesh.bounds[:, across]
+    return ends
+
+
+def is_symmetric(tools: Sequence[Tool]) -> bool:
+    """Whether a demonstration's mirror image under x -> -x shows the task as well: with one tool that is symmetric."""
+    normals = [tool.settings.get("symmetry", {}).get("mirror_plane_normal") for tool in tools]
+    return normals == [[1.0, 0.0, 0.0]]
 
 
 SHIFT = 8, 5
@@ -68,10 +108,10 @@ SHIFT = 8, 5
 
 
 class PackedClips:
-    """The packed clips of a folder; `refresh` finds those that came since."""
+    """The packed clips of a folder; `refresh` finds those that came since. mirrors: half of the clips are mirrored."""
 
-    def __init__(self, data: Path) -> None:
-        self.folder = Path(data) / "packed"
+    def __init__(self, data: Path, size: PictureSize, mirrors: bool) -> None:
+        self.folder, self.mirrors = Path(data) / size.folder, mirrors
         self.names: list[str] = []
         self.refresh()
 
@@ -85,7 +125,7 @@ class PackedClips:
         return len(self.names)
 
     def read(self, index: int, times: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Return views (2, len(times), H, W, 3) at those times and points (2, 12, 3, 2)."""
+        """Return views (2, len(times), H, W, 3) at those times and points (2, 12, P, 2)."""
         views = np.load(self.folder / f"{self.names[index]}.npy", mmap_mode="r")
         return views[:, list(times)], np.load(self.folder / f"{self.names[index]}.points.npy")
 
@@ -93,14 +133,14 @@ class PackedClips:
 def batch(
     clips: PackedClips, indices: Sequence[int], times: Sequence[int], random: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return video (B, 2, T, 3, H, W) at `times`, photos (B, 2, 3, H, W), both float in 0..1, points (B, 2, 12, 3, 2).
+    """Return video (B, 2, T, 3, H, W) at `times`, photos (B, 2, 3, H, W), both float in 0..1, points (B, 2, 12, P, 2).
 
-    random: changes each clip as `augmented` does.
+    random: changes each clip: mirrored (where clips may be), shifted, in another light.
     """
     videos, points = [], []
     for index in indices:
         views, pixels = clips.read(index, [0, *times])
-        if random is not None and float(torch.rand((), generator=random)) < 0.5:
+        if random is not None and clips.mirrors and float(torch.rand((), generator=random)) < 0.5:
             views, pixels = mirrored(views, pixels)
         video, pixels_tensor = torch.from_numpy(np.ascontiguousarray(views)), torch.from_numpy(pixels)
         video = video.permute(0, 1, 4, 2, 3).float().div_(255)
@@ -131,7 +171,7 @@ def relit(video: Tensor, random: torch.Generator) -> Tensor:
 
 
 def mirrored(views: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return the clip under x -> -x: pictures mirrored, the tool's left and right ends exchanged."""
-    points = points[:, :, [0, 2, 1]].copy()
+    """Return the clip of one tool under x -> -x: pictures mirrored, the tool's left and right ends exchanged."""
+    points = points[:, :, [0, 2, 1, 3]].copy()
     points[..., 0] = views.shape[3] - 1 - points[..., 0]
     return views[:, :, :, ::-1], points

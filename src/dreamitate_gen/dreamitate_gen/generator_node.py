@@ -131,7 +131,7 @@ class GeneratorNode(ManagedStageNode):
         if self._task.shows_goal:
             mask_1, mask_2 = self._find_goal(goal)
             photo_1, photo_2 = blend(photo_1, mask_1), blend(photo_2, mask_2)
-        clip = (self._generator or self._load()).dream(
+        clips = (self._generator or self._load()).dreams(
             photo_1,
             photo_2,
             rig,
@@ -139,10 +139,10 @@ class GeneratorNode(ManagedStageNode):
             progress=lambda stage, fraction: goal.progress(stage, _LOOKING + (0.98 - _LOOKING) * fraction),
         )
         goal.progress("sending the video", 0.98)
-        video = fill_video(StereoVideo(), clip, task, pair.stamp_ns)
+        video, *others = [fill_video(StereoVideo(), clip, task, pair.stamp_ns) for clip in clips]
         self._video.publish(video)
-        self._player.show(clip.video)
-        return GenerateVideo.Result(video=video)
+        self._player.show(clips[0].video)
+        return GenerateVideo.Result(video=video, others=others)
 
     def _find_pair(self, goal: Goal) -> Pair:
         """Wait for photos that are fresh enough."""

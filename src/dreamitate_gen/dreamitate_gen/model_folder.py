@@ -1,4 +1,7 @@
-"""A model directory: the UNet in diffusers' layout, the picture networks, `model.json` and a card. Safetensors only."""
+"""A model directory: `model.json`, the UNet with diffusers' configuration, the picture networks. Safetensors only.
+
+A small model's larger weights are kept as int8 with one scale per output channel, a quarter of float32's size.
+"""
 
 import json
 from pathlib import Path
@@ -8,6 +11,7 @@ import torch
 from diffusers import UNetSpatioTemporalConditionModel
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import Task
@@ -22,22 +26,27 @@ from .stereo_model import StereoModel
 
 WEIGHTS = "model.safetensors"
 UNET_WEIGHTS = "diffusion_pytorch_model.safetensors"
+SCALE = ":scale"
+"""What the name of a tensor of scales ends in."""
+LARGE = 4096
+"""Numbers in a tensor from which on it is kept as int8."""
 
 
-def save_small(folder: Path, model: StereoModel, info: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save_small(folder: Path, model: StereoModel, info: dict[str, Any]) -> None:
     """Write a small model's directory. info: joins `model.json` (task, sampling, what made it)."""
     folder = Path(folder)
     (folder / "pictures").mkdir(parents=True, exist_ok=True)
     (folder / "unet").mkdir(exist_ok=True)
     model.unet.save_config(folder / "unet")
-    _save(model.unet.state_dict(), folder / "unet" / UNET_WEIGHTS, dtype)
-    _save(model.pictures.state_dict(), folder / "pictures" / WEIGHTS, dtype)
+    save_file(packed_weights(model.unet.state_dict()), folder / "unet" / UNET_WEIGHTS)
+    save_file(packed_weights(model.pictures.state_dict()), folder / "pictures" / WEIGHTS)
     settings = {
         **info,
         "kind": "small",
         "prediction": model.prediction,
         "width": model.width,
         "height": model.height,
+        "region": model.region,
         "fps_id": model.pictures.fps_id,
         "motion_score": model.pictures.motion_score,
         "pictures": model.pictures.config,
@@ -88,14 +97,33 @@ def load_small(folder: Path) -> tuple[StereoModel, dict[str, Any]]:
         )
         if "refiner" in settings["pictures"]:
             pictures.refiner = Refiner(**settings["pictures"]["refiner"])
-        unet.load_state_dict(load_file(folder / "unet" / UNET_WEIGHTS))
-        pictures.load_state_dict(load_file(folder / "pictures" / WEIGHTS))
+        unet.load_state_dict(unpacked_weights(load_file(folder / "unet" / UNET_WEIGHTS)))
+        pictures.load_state_dict(unpacked_weights(load_file(folder / "pictures" / WEIGHTS)))
     except (FileNotFoundError, SafetensorError, KeyError, RuntimeError) as error:
         first = str(error).splitlines()[0]
         raise DreamitateError(f"The model in {folder.resolve()} is not whole: {first}. Train it again.") from None
-    model = StereoModel(pictures, unet, settings["prediction"], settings["width"], settings["height"])
+    size = settings["width"], settings["height"], float(settings.get("region", 1.0))
+    model = StereoModel(pictures, unet, settings["prediction"], *size)
     return model.float().eval(), settings
 
 
-def _save(state: dict[str, torch.Tensor], path: Path, dtype: torch.dtype) -> None:
-    save_file({name: tensor.detach().to(dtype).contiguous() for name, tensor in state.items()}, path)
+def packed_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return large tensors as int8 and their scales (C, 1, ...), one per first index, all others as float16."""
+    packed = {}
+    for name, tensor in state.items():
+        tensor = tensor.detach().cpu().float()
+        if tensor.ndim < 2 or tensor.numel() < LARGE:
+            packed[name] = tensor.half().contiguous()
+            continue
+        largest = tensor.abs().flatten(1).amax(1).clamp(min=1e-4).view(-1, *[1] * (tensor.ndim - 1))
+        scale = (largest / 127).half()
+        packed[name] = (tensor / scale.float()).round().clamp(-127, 127).to(torch.int8).contiguous()
+        packed[name + SCALE] = scale
+    return packed
+
+
+def unpacked_weights(packed: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of `packed_weights`, or of a file of float16, in float32."""
+    tensors = {name: tensor for name, tensor in packed.items() if not name.endswith(SCALE)}
+    scales = {name: packed[name + SCALE].float() for name in tensors if name + SCALE in packed}
+    return {name: tensor.float() * scales.get(name, 1.0) for name, tensor in tensors.items()}

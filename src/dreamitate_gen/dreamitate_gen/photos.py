@@ -15,17 +15,17 @@ SHAPE_TOLERANCE = 0.01
 
 
 def fitted_photos(
-    photo_1: Image, photo_2: Image, rig: StereoRig, width: int, height: int
+    photo_1: Image, photo_2: Image, rig: StereoRig, width: int, height: int, region: float = 1.0
 ) -> tuple[Image, Image, StereoRig]:
-    """Return both photos (height, width, 3) and the rig that belongs to them.
+    """Return both photos (height, width, 3), of the middle region of the pictures, and the rig that belongs to them.
 
     Raises DreamitateError for a photo that is no 8-bit RGB picture, grey, or not of its camera's shape, and for photos
     that look exchanged.
     """
     for number, (photo, camera) in enumerate(zip((photo_1, photo_2), rig.cameras, strict=True), start=1):
         _check(photo, camera, number)
-    small = rig.cropped_and_resized(width, height)
-    one, two = crop_and_resize(photo_1, width, height), crop_and_resize(photo_2, width, height)
+    small = rig.cropped_and_resized(width, height, region)
+    one, two = (crop_and_resize(photo, width, height, region) for photo in (photo_1, photo_2))
     if look_exchanged(one, two, small):
         raise DreamitateError(
             "The photos look exchanged: what lies on the table agrees better with photo 1 from camera_2 and photo 2"

@@ -2,7 +2,6 @@
 
 import math
 import time
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -28,18 +27,18 @@ WINDOWS = 6
 def train_refiner(
     model: StereoModel,
     refiner: Refiner,
-    data: Path,
+    clips: PackedClips,
     budget_s: float,
     count: int = 8,
     seed: int = 0,
     progress: Progress = quiet,
 ) -> list[float]:
-    """Train `refiner` for `budget_s` seconds on packed clips in `data`; return the loss of each step.
+    """Train `refiner` for `budget_s` seconds on packed clips; return the loss of each step.
 
     Each step takes `count` clips at two time steps, noises and denoises their latents once, and compares the refined
     pictures with the demonstration in windows around the tool.
     """
-    clips, random = PackedClips(data), torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(refiner.parameters(), LEARNING_RATE, weight_decay=0.01)
     average = [p.detach().clone() for p in refiner.parameters()]
     losses: list[float] = []
@@ -94,12 +93,13 @@ def _pictures(
 def _cropped(
     frames: Tensor, photos: Tensor, points: Tensor, truth: Tensor, random: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Cut a window around each frame's tool, which may lie anywhere in it."""
+    """Cut a window around one of the points in each frame, which may lie anywhere in it."""
     height, width = frames.shape[-2:]
     parts: list[list[Tensor]] = [[], [], [], []]
     for index in range(len(frames)):
         wander = torch.randint(-WANDER, WANDER + 1, (2,), generator=random)
-        corner = (points[index, 0] - CROP / 2 + wander).round().long()
+        point = points[index, int(torch.randint(points.shape[1], (), generator=random))]
+        corner = (point - CROP / 2 + wander).round().long()
         x = int(corner[0].clamp(0, width - CROP))
         y = int(corner[1].clamp(0, height - CROP))
         for part, pictures in zip((0, 1, 3), (frames, photos, truth), strict=True):

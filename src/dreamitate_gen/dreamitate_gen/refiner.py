@@ -2,7 +2,7 @@
 
 The patch codec cuts pictures into large patches, within which the UNet must learn every position anew. This small
 convolutional network works alike everywhere, so it learns from far fewer clips what the tool's edges look like. It sees
-the decoded frame, the photo, and where the image encoder expects the tool's three points.
+the decoded frame, the photo, and where the image encoder expects the tools' points.
 """
 
 from typing import Any
@@ -11,19 +11,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .image_encoder import POINTS
-
 POINT_SPREAD_PX = 3.0
 
 
 class Refiner(nn.Module):
-    """Frames (N, 3, H, W) in 0..1, their photos, and points (N, 3, 2) in pixels -> frames; H and W multiples of 8."""
+    """Frames (N, 3, H, W) in 0..1, their photos, and points (N, P, 2) in pixels -> frames; H and W multiples of 8."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 32, points: int = 3) -> None:
         super().__init__()
-        self.config: dict[str, Any] = {"width": width}
+        self.config: dict[str, Any] = {"width": width, "points": points}
         double, triple = 2 * width, 3 * width
-        self.fine = nn.Sequential(nn.Conv2d((3 + 3 + POINTS) * 4, width, 3, 1, 1), _Residual(width))
+        self.fine = nn.Sequential(nn.Conv2d((3 + 3 + points) * 4, width, 3, 1, 1), _Residual(width))
         self.middle = nn.Sequential(nn.Conv2d(width, double, 3, 2, 1), _Residual(double), _Residual(double))
         self.coarse = nn.Sequential(nn.Conv2d(double, triple, 3, 2, 1), _Residual(triple), _Residual(triple))
         self.to_middle = nn.Conv2d(triple, double, 1)
@@ -61,7 +59,7 @@ class _Residual(nn.Module):
 
 
 def soft_spots(points: Tensor, height: int, width: int, spread_px: float) -> Tensor:
-    """Return a soft spot (N, 3, H, W), at most 1, around each point (N, 3, 2) in pixels."""
+    """Return a soft spot (N, P, H, W), at most 1, around each point (N, P, 2) in pixels."""
     x = torch.arange(width, device=points.device) - points[..., :1]
     y = torch.arange(height, device=points.device) - points[..., 1:]
     scale = -0.5 / spread_px**2

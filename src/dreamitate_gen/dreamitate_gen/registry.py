@@ -18,15 +18,16 @@ from dreamitate_core.task import Task
 class Generator(Protocol):
     """Dreams a stereo video of the task being done in the scene on two photos."""
 
-    def dream(
+    def dreams(
         self,
         photo_1: NDArray[np.uint8],
         photo_2: NDArray[np.uint8],
         rig: StereoRig,
         seed: int,
         progress: Progress = quiet,
-    ) -> Clip:
-        """Return the dream of photos (H, W, 3) RGB, at the generator's own size, the rig cropped and resized to it.
+    ) -> list[Clip]:
+        """Return dreams of photos (H, W, 3) RGB, at the generator's own size, the rig cropped and resized to it. The
+        first is the one to be trusted most.
 
         Raises DreamitateError for photos that do not fit the rig, and Cancelled through `progress`.
         """

@@ -30,15 +30,15 @@ class ReplayGenerator:
         if names != task.tools:
             raise DreamitateError(f"{folder} shows the tools {names}, but the task {task.name!r} uses {task.tools}.")
 
-    def dream(
+    def dreams(
         self,
         photo_1: NDArray[np.uint8],
         photo_2: NDArray[np.uint8],
         rig: StereoRig,
         seed: int,
         progress: Progress = quiet,
-    ) -> Clip:
-        """Return the clip. Raises DreamitateError where its scene is not the one on the photos (H, W, 3).
+    ) -> list[Clip]:
+        """Return the clip alone. Raises DreamitateError where its scene is not the one on the photos (H, W, 3).
 
         seed: of no effect.
         """
@@ -49,7 +49,7 @@ class ReplayGenerator:
         for number, (photo, background) in enumerate(((one, clip.background_1), (two, clip.background_2)), start=1):
             self._compare(photo, background, number)
         progress("replaying", 1.0)
-        return clip
+        return [clip]
 
     def _compare(self, photo: NDArray[np.uint8], background: NDArray[np.uint8], number: int) -> None:
         size = min(photo.shape[1], 192), min(photo.shape[0], 112)

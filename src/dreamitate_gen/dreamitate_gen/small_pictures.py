@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from .conditions import Conditions
-from .image_encoder import ImageEncoder, likeliest_points, place_channels
+from .image_encoder import ImageEncoder
 from .patch_codec import PatchCodec
+from .places import Places, place_channels
 from .refiner import Refiner
 from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, position_channels
 
@@ -39,54 +40,60 @@ class SmallPictures(nn.Module):
         frames: Sequence[int],
         points: Tensor | None = None,
         random: torch.Generator | None = None,
+        ranks: Sequence[int] | None = None,
     ) -> Conditions:
         """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1.
 
-        points: pixels (B, 2, 12, 3, 2) of the tool, known in training; by default where it is likeliest. random: of no
-        effect; these conditions have no noise.
+        points: pixels (B, 2, 12, P, 2) of the tools, known in training; by default where they are likeliest. ranks:
+        along which way (`Places.likeliest_points`). random: of no effect; these conditions have no noise.
         """
-        batch, views = len(photos), torch.arange(2, device=photos.device)
-        flat = photos.flatten(0, 1)
-        embedding, features, logits = self.image_encoder(flat, views.repeat(batch))
+        batch = len(photos)
+        embedding, features, places = self._encoded(photos)
         with torch.autocast(photos.device.type, enabled=False):
-            photo_latents = self.codec.encode_photo(flat)
-        points = likeliest_points(logits) if points is None else points.flatten(0, 1)
+            photo_latents = self.codec.encode_photo(photos.flatten(0, 1))
+        points = places.likeliest_points(ranks) if points is None else points
         height, width = photo_latents.shape[-2:]
-        places = place_channels(points, height, width, self.codec.patch).unflatten(0, (batch, 2))
+        drawn = place_channels(points, height, width, self.codec.patch)
         own = torch.tensor([FRAME_VIEWS[i] for i in frames], device=photos.device)
         time = torch.tensor([max(FRAME_TIMES[i] - 1, 0) for i in frames], device=photos.device)
         position = position_channels(frames, photo_latents)
         per_view = torch.cat([photo_latents, features.to(photo_latents.dtype)], 1).unflatten(0, (batch, 2))
-        channels = [per_view[:, own], places[:, own, time], position.expand(batch, *position.shape)]
+        channels = [per_view[:, own], drawn[:, own, time], position.expand(batch, *position.shape)]
         ids = torch.tensor([self.fps_id, self.motion_score, 0.0], device=photos.device).expand(batch, 3)
         return Conditions(
             context=embedding.unflatten(0, (batch, 2))[:, own, None],
             channels=torch.cat(channels, 2),
             time_ids=ids,
-            places=logits.unflatten(0, (batch, 2)),
+            points=points,
+            places=places,
         )
 
-    def places(self, photos: Tensor) -> Tensor:
-        """Return logits (B, 2, 12, 3, h', w') of the tool's likely places given the photos (B, 2, 3, H, W)."""
+    def places(self, photos: Tensor) -> Places:
+        """Return the tools' likely places given the photos (B, 2, 3, H, W)."""
+        return self._encoded(photos)[2]
+
+    def _encoded(self, photos: Tensor) -> tuple[Tensor, Tensor, Places]:
+        """Return embedding (B * 2, D), features (B * 2, C, h, w) and likely places; both views say which way."""
         views = torch.arange(2, device=photos.device).repeat(len(photos))
-        logits: Tensor = self.image_encoder(photos.flatten(0, 1), views)[2]
-        return logits.unflatten(0, (len(photos), 2))
+        embedding, features, logits, preferences = self.image_encoder(photos.flatten(0, 1), views)
+        both = (len(photos), 2)
+        return embedding, features, Places(logits.unflatten(0, both), preferences.unflatten(0, both).sum(1))
 
     def encode(self, video: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
         """Return latents (B, F, C, h, w) of the frames (B, F, 3, H, W) in 0..1 over the photos (B, 2, 3, H, W)."""
         return self.codec.encode(video.flatten(0, 1), _own_photos(photos, frames)).unflatten(0, video.shape[:2])
 
-    def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
+    def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int], conditions: Conditions) -> Tensor:
         """Return frames (B, F, 3, H, W) in 0..1 of latents (B, F, C, h, w) over the photos (B, 2, 3, H, W).
 
-        The finishing network may compute in half precision, as it was trained; the codec never does.
+        conditions: those the latents were sampled with. The finishing network may compute in half precision, as it was
+        trained; the codec never does.
         """
         with torch.autocast(photos.device.type, enabled=False):
             decoded = self.codec_frames(latents, photos, frames)
-        if self.refiner is None:
+        if self.refiner is None or conditions.points is None:
             return decoded
-        points = likeliest_points(self.places(photos).flatten(0, 1)).unflatten(0, (len(photos), 2))
-        own = points[:, [FRAME_VIEWS[i] for i in frames], [max(FRAME_TIMES[i] - 1, 0) for i in frames]]
+        own = conditions.points[:, [FRAME_VIEWS[i] for i in frames], [max(FRAME_TIMES[i] - 1, 0) for i in frames]]
         refined = self.refiner(decoded.flatten(0, 1), _own_photos(photos, frames), own.flatten(0, 1))
         shows_tool = torch.tensor([FRAME_TIMES[i] > 0 for i in frames], device=photos.device).view(1, -1, 1, 1, 1)
         return torch.where(shows_tool, refined.clamp(0, 1).unflatten(0, decoded.shape[:2]), decoded)

@@ -19,16 +19,17 @@ class Pictures(Protocol):
 
     def encode(self, video: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor: ...
 
-    def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor: ...
+    def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int], conditions: Conditions) -> Tensor: ...
 
 
 class StereoModel(nn.Module):
-    """A denoiser of stereo videos. prediction: "x0" or "v_prediction" (SVD's own)."""
+    """A denoiser of stereo videos. prediction: "x0" or "v_prediction" (SVD's own); region: the middle part of the
+    photos that it sees, as a share of their width and height."""
 
-    def __init__(self, pictures: Any, unet: Any, prediction: str, width: int, height: int) -> None:
+    def __init__(self, pictures: Any, unet: Any, prediction: str, width: int, height: int, region: float = 1.0) -> None:
         super().__init__()
         self.pictures, self.unet, self.prediction = pictures, unet, prediction
-        self.width, self.height = width, height
+        self.width, self.height, self.region = width, height, region
         self.multiple = 2 ** (len(unet.config.block_out_channels) - 1)
         use_context_per_frame(unet)
 

@@ -15,6 +15,7 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS, StereoVideo
 
+from .confidence import confidence
 from .faster import make_faster
 from .model_folder import load_model
 from .noise import sigmas
@@ -42,33 +43,42 @@ class SvdGenerator:
             self.model.to(self.device)
         self.tools = [load_tool(name) for name in task.tools]
 
-    def dream(
+    def dreams(
         self,
         photo_1: NDArray[np.uint8],
         photo_2: NDArray[np.uint8],
         rig: StereoRig,
         seed: int,
         progress: Progress = quiet,
-    ) -> Clip:
-        """Return the dream of photos (H, W, 3), see `registry.Generator`. The same seed gives the same dream."""
-        one, two, small_rig = fitted_photos(photo_1, photo_2, rig, self.model.width, self.model.height)
+    ) -> list[Clip]:
+        """Return dreams of photos (H, W, 3), see `registry.Generator`, as many as `model.json` or the task's file says
+        (`dreams`), made in one batch. The same seed gives the same dreams."""
+        size = self.model.width, self.model.height, self.model.region
+        one, two, small_rig = fitted_photos(photo_1, photo_2, rig, *size)
+        count = int(self.settings.get("dreams", 1))
         photos = torch.stack([_to_tensor(one), _to_tensor(two)])[None].to(self.device)
-        frames = self.dream_frames(photos, seed, progress)[0]
-        pictures = (frames.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        video = StereoVideo(pictures[: STEPS + 1], pictures[STEPS + 1 :], self.task.fps)
-        info = {"task": self.task.name, "seed": seed, "made_by": "svd", "model": self.folder.name}
-        return Clip(video, one, two, small_rig, self.tools, info)
+        frames = self.dream_frames(photos.expand(count, -1, -1, -1, -1), seed, progress)
+        pictures = (frames.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2).cpu().numpy()
+        clips = []
+        for number, dream in enumerate(pictures):
+            video = StereoVideo(dream[: STEPS + 1], dream[STEPS + 1 :], self.task.fps)
+            info = {"task": self.task.name, "seed": seed, "made_by": "svd", "model": self.folder.name}
+            clip = Clip(video, one, two, small_rig, self.tools, {**info, "dream": number + 1, "of": count})
+            clip.info["confidence"] = confidence(clip).as_info()
+            clips.append(clip)
+        return sorted(clips, key=lambda clip: -float(clip.info["confidence"]["value"]))
 
     def dream_frames(self, photos: Tensor, seed: int, progress: Progress = quiet) -> Tensor:
-        """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size."""
+        """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size, which may be the
+        same: then each dream goes another of the likely ways."""
         levels = sigmas(**self.settings["sampling"])
         guidance = float(self.settings.get("guidance", 1.0))
         generator = torch.Generator().manual_seed(seed)
         frames = list(range(FRAMES))
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocasts):
-            conditions = self.model.pictures.conditions(photos, frames, random=generator)
+            conditions = self.model.pictures.conditions(photos, frames, random=generator, ranks=range(len(photos)))
             latents = sample(self.model, conditions, levels, generator, guidance, progress)
-            decoded: Tensor = self.model.pictures.decode(latents, photos, frames)
+            decoded: Tensor = self.model.pictures.decode(latents, photos, frames, conditions)
         return decoded
 
     @property

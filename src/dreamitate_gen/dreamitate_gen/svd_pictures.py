@@ -44,10 +44,17 @@ class SvdPictures(nn.Module):
         """Channels of the latents."""
         return int(self.vae.config.latent_channels)
 
-    def conditions(self, photos: Tensor, frames: Sequence[int], random: torch.Generator | None = None) -> Conditions:
+    def conditions(
+        self,
+        photos: Tensor,
+        frames: Sequence[int],
+        random: torch.Generator | None = None,
+        ranks: Sequence[int] | None = None,
+    ) -> Conditions:
         """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1.
 
-        random: draws, on the CPU, the noise on the photos; None: there is none.
+        random: draws, on the CPU, the noise on the photos; None: there is none. ranks: of no effect; the noise alone
+        tells dreams of the same photos apart.
         """
         strength = self.noise_augmentation if random is not None else 0.0
         latents = self.photo_latents(photos, torch.full((len(photos),), strength), random)
@@ -90,7 +97,9 @@ class SvdPictures(nn.Module):
         latents = self._encode(video.flatten(0, 1) * 2 - 1) * self.vae.config.scaling_factor
         return latents.unflatten(0, video.shape[:2])
 
-    def decode(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
+    def decode(
+        self, latents: Tensor, photos: Tensor, frames: Sequence[int], conditions: Conditions | None = None
+    ) -> Tensor:
         """Return frames (B, F, 3, H, W) in 0..1 of latents (B, F, C, h, w).
 
         Each view is decoded alone, for the decoder mixes in time.

@@ -16,14 +16,16 @@ from torch import Tensor
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import Task
+from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS
 
 from . import noise
 from .checkpoint import load_checkpoint, save_checkpoint
-from .dataset import PackedClips, batch, pack
-from .image_encoder import ImageEncoder, place_loss, tool_weight
+from .dataset import POINTS, PackedClips, PictureSize, batch, is_symmetric, pack
+from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, save_small
 from .patch_codec import PatchCodec
+from .places import place_loss
 from .refine_training import train_refiner
 from .refiner import Refiner
 from .revision import revision
@@ -42,7 +44,7 @@ SAMPLING = {"schedule": "log_uniform", "steps": 3, "sigma_min": 0.3, "sigma_max"
 class SmallSettings:
     """Training of the small model. steps: 0 lets the time budget decide; otherwise exactly that many."""
 
-    channels: tuple[int, ...] = (128, 128)
+    channels: tuple[int, ...] = (64, 96)
     embedding: int = 128
     patch: int = 16
     latents: int = 128
@@ -50,18 +52,19 @@ class SmallSettings:
     learning_rate: float = 1e-3
     warm_up: int = 100
     weight_decay: float = 0.02
-    p_mean: float = 2.2
-    p_std: float = 1.3
-    average: float = 0.9985
-    stages: tuple[tuple[float, int, int], ...] = ((0.08, 0, 16), (0.4, 2, 8), (0.75, 4, 6), (1.0, 12, 4))
+    p_mean: float = 1.5
+    p_std: float = 1.5
+    average: float = 0.998
+    stages: tuple[tuple[float, int, int], ...] = ((0.2, 0, 16), (0.55, 2, 8), (0.8, 4, 6), (1.0, 12, 4))
     """Until which share of the run: time steps per clip (0: image encoder alone, 12: with the bare frame), batch."""
     place_weight: float = 0.05
-    point_error_px: float = 1.2
-    refine_share: float = 0.2
+    point_error_px: float = 1.0
+    refine_share: float = 0.15
     """Share of the time budget that goes to the finishing network, after the rest is trained; 0: none."""
-    tool_weight: float = 5.0
+    tool_weight: float = 8.0
     codec_clips: int = 300
     encoder_width: int = 64
+    ways: int = 4
     steps: int = 0
     seed: int = 0
     threads: int = 1
@@ -75,7 +78,7 @@ class Run:
         self.random = torch.Generator().manual_seed(settings.seed)
         torch.manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model = new_model(task, clips, settings).to(self.device)
+        self.model = new_model(task, clips, picture_size(task), settings).to(self.device)
         self.average = copy.deepcopy(self.model).eval()
         trained = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -116,8 +119,8 @@ class Run:
         if times_count == 0:
             _, photos, points = (t.to(self.device) for t in batch(self.clips, indices, [], self.random))
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                logits = pictures.places(photos)
-            places = place_loss(logits.flatten(0, 1), points.flatten(0, 1))
+                likely = pictures.places(photos)
+            places = place_loss(likely, points)
             return settings.place_weight * places, (float("nan"), float(places.detach()))
         times, frames = self._choose_frames(times_count)
         video, photos, points = (t.to(self.device) for t in batch(self.clips, indices, times, self.random))
@@ -132,7 +135,7 @@ class Run:
         weight = frame_weight(points, frames, clean.shape[-2:], settings.patch, settings.tool_weight)
         error = ((estimate - clean).square().mean(2) * weight).mean((1, 2, 3))
         video_loss = (error * noise.loss_weight(self.model.prediction, sigma)).mean()
-        places = place_loss(conditions.places.flatten(0, 1), points.flatten(0, 1))
+        places = place_loss(conditions.places, points)
         return video_loss + settings.place_weight * places, (float(video_loss.detach()), float(places.detach()))
 
     def _blurred(self, points: Tensor) -> Tensor:
@@ -204,8 +207,10 @@ def train(
     torch.set_num_threads(settings.threads)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    pack(data, progress)
-    run = Run(task, PackedClips(data), out, settings, time_budget_s * (1 - settings.refine_share))
+    size = picture_size(task)
+    pack(data, size, progress)
+    clips = PackedClips(data, size, is_symmetric([load_tool(name) for name in task.tools]))
+    run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
     info: dict[str, str | int] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
@@ -222,21 +227,39 @@ def train(
         if now - saved > save_every_s:
             saved = now
             run.save({**info, "clips": len(run.clips)})
-            pack(data)
+            pack(data, size)
             run.clips.refresh()
             last = time.monotonic()
     info = {**info, "clips": len(run.clips)}
     run.save(info)
     if settings.refine_share > 0:
-        refiner = Refiner().to(run.device)
+        refiner = Refiner(points=POINTS * len(task.tools)).to(run.device)
         refine_s = time_budget_s * settings.refine_share
-        train_refiner(run.average, refiner, data, refine_s, seed=settings.seed, progress=progress)
+        train_refiner(run.average, refiner, clips, refine_s, seed=settings.seed, progress=progress)
         run.average.pictures.refiner = refiner
         run.export(info)
     return out / "model"
 
 
-def new_model(task: Task, clips: PackedClips, settings: SmallSettings) -> StereoModel:
+def picture_size(task: Task) -> PictureSize:
+    """Return what the task's small model sees. Raises DreamitateError where its file does not say."""
+    section = task.section("small_model")
+    try:
+        size = PictureSize(int(section["width"]), int(section["height"]), float(section["region"]))
+    except (KeyError, TypeError, ValueError):
+        raise DreamitateError(
+            f"small_model in config/tasks/{task.name}.yaml needs width and height in pixels and the region of the"
+            f" photos, a share of them; it holds {section}."
+        ) from None
+    if size.width % 16 or size.height % 16 or not 0.1 <= size.region <= 1.0:
+        raise DreamitateError(
+            f"small_model in config/tasks/{task.name}.yaml: width and height must be multiples of 16 and the region"
+            f" 0.1 to 1; they are {size.width}, {size.height} and {size.region:g}."
+        )
+    return size
+
+
+def new_model(task: Task, clips: PackedClips, size: PictureSize, settings: SmallSettings) -> StereoModel:
     """Return an untrained model whose codec is fitted on the clips."""
     generator = task.section("generator")
     codec = PatchCodec(settings.patch, settings.latents, settings.photo_latents)
@@ -244,16 +267,16 @@ def new_model(task: Task, clips: PackedClips, settings: SmallSettings) -> Stereo
     grid = video.shape[-2] // settings.patch, video.shape[-1] // settings.patch
     weight = tool_weight(points[:, :, [1, 5, 9]].flatten(0, 2), *grid, settings.patch, settings.tool_weight)
     codec.fit(video.flatten(0, 2), photos[:, :, None].expand_as(video).flatten(0, 2), weight)
-    encoder = ImageEncoder(settings.encoder_width, settings.embedding)
+    encoder = ImageEncoder(settings.encoder_width, settings.embedding, points=points.shape[3], ways=settings.ways)
     pictures = SmallPictures(codec, encoder, float(generator["fps_id"]), float(generator["motion_score"]))
     channels = settings.latents + settings.photo_latents + encoder.config["features"] + POSITION_CHANNELS
     channels += encoder.place_channels(settings.patch)
     unet = small_unet(channels, settings.latents, settings.channels, settings.embedding)
-    return StereoModel(pictures, unet, "x0", video.shape[-1], video.shape[-2])
+    return StereoModel(pictures, unet, "x0", size.width, size.height, size.region)
 
 
 def frame_weight(points: Tensor, frames: Sequence[int], grid: Sequence[int], patch: int, strength: float) -> Tensor:
-    """Return the weight (B, F, h, w) of each patch of `frames`, given the tool's points (B, 2, 12, 3, 2)."""
+    """Return the weight (B, F, h, w) of each patch of `frames`, given the tools' points (B, 2, 12, P, 2)."""
     views = [FRAME_VIEWS[i] for i in frames]
     own = points[:, views, [max(FRAME_TIMES[i] - 1, 0) for i in frames]]
     weight = tool_weight(own.flatten(0, 1), grid[0], grid[1], patch, strength).unflatten(0, own.shape[:2])

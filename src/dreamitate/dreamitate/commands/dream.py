@@ -54,12 +54,15 @@ def run(options: argparse.Namespace) -> int:
 
     generator = load_generator(options.generator, task, options.model, options.replay)
     with ProgressShow() as progress:
-        clip = generator.dream(photo_1, photo_2, rig, options.seed, progress)
+        clip, *others = generator.dreams(photo_1, photo_2, rig, options.seed, progress)
     if masks:
-        one, two = (fit_mask(mask, clip.video.width, clip.video.height) for mask in masks)
+        seen = rig.cropped_and_resized(photo_1.shape[1], photo_1.shape[0])
+        pairs = zip(masks, seen.cameras, clip.rig.cameras, strict=True)
+        one, two = (fit_mask(mask, camera, fitted) for mask, camera, fitted in pairs)
         clip.goals = one, two
     write_clip(options.out, clip)
-    print(f"{options.out}: 25 frames of {clip.video.width}x{clip.video.height}, {clip.video.fps:g} a second")
+    best = f", the one to be trusted most of {1 + len(others)}" if others else ""
+    print(f"{options.out}: 25 frames of {clip.video.width}x{clip.video.height}, {clip.video.fps:g} a second{best}")
     return 0
 
 

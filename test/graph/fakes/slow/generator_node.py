@@ -21,13 +21,13 @@ class SlowReplay:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def dream(self, photo_1: Any, photo_2: Any, rig: Any, seed: int, progress: Progress = quiet) -> Clip:
+    def dreams(self, photo_1: Any, photo_2: Any, rig: Any, seed: int, progress: Progress = quiet) -> list[Clip]:
         """Return the clip, after a long while where the seed says so."""
         if seed % 10 == LINGERS_IN_DREAM:
             linger(progress)
         clip = read_clip(self._folder)
         clip.info["linger"] = seed % 10 == LINGERS_IN_TRACK
-        return clip
+        return [clip]
 
 
 def linger(progress: Progress) -> None:

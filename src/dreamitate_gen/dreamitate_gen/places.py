@@ -1,0 +1,87 @@
+"""Where the tools' points are likely to be: several ways of doing the task, each a map per view, time step and point.
+
+People do the same scene in different ways. One map per point would mix them, at each time step apart; so the image
+encoder says several whole ways and how likely each is, and is trained as a mixture of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+STRIDE = 4
+"""Pixels per cell of the maps."""
+DECISIVENESS, SHARED = 150.0, 0.05
+"""How many places a clip counts as in deciding which way it goes, about as many as it has; and the share of each clip
+that all ways learn from, so that none is forgotten that fits no clip at first (Rupprecht et al., 2017)."""
+
+
+WORTH_A_TRY = 0.25
+
+
+@dataclass
+class Places:
+    """logits: (B, 2, W, 12, P, h, w) of W ways, in both views, at 12 time steps, of P points; preferences: (B, W), how
+    likely each way is, as logits."""
+
+    logits: Tensor
+    preferences: Tensor
+
+    def likeliest_points(self, ranks: Sequence[int] | None = None) -> Tensor:
+        """Return pixels (B, 2, 12, P, 2) of the points, finer than a cell, along one way.
+
+        ranks: for each of the B, 0 (the default) for the likeliest way, 1 for the next one, and so on, round and round
+        among the ways that are at least `WORTH_A_TRY` times as likely as the likeliest.
+        """
+        likely, order = self.preferences.detach().float().softmax(1).sort(1, descending=True)
+        worth = (likely >= WORTH_A_TRY * likely[:, :1]).sum(1)
+        rank = torch.tensor(ranks or [0] * len(order), device=order.device) % worth
+        rows = torch.arange(len(order), device=order.device)
+        return likeliest_points(self.logits[rows, :, order[rows, rank]])
+
+
+def place_loss(places: Places, points: Tensor) -> Tensor:
+    """Return the negative log likelihood per place of the points (B, 2, 12, P, 2), in pixels, in the way that each clip
+    goes, and of that way. Points outside the picture do not count.
+    """
+    height, width = places.logits.shape[-2:]
+    target = blobs((points + 0.5) / STRIDE - 0.5, height, width)
+    inside = (target.sum((-2, -1)) > 0.5).to(target.dtype)
+    log_probability = places.logits.float().flatten(-2).log_softmax(-1)
+    of_place = -torch.einsum("bvtpc,bvwtpc->bvwtp", target.flatten(-2), log_probability)
+    of_way = (of_place * inside[:, :, None]).sum((1, 3, 4)) / inside.sum((1, 2, 3)).clamp(min=1)[:, None]
+    preferred = places.preferences.float().log_softmax(1)
+    taken = (preferred - DECISIVENESS * of_way).detach().softmax(1)
+    share = (1 - SHARED) * taken + SHARED / taken.shape[1]
+    return ((share * of_way).sum(1) - (taken * preferred).sum(1)).mean()
+
+
+def likeliest_points(logits: Tensor) -> Tensor:
+    """Return pixels (..., 2) of the likeliest places in logits (..., h, w), finer than a cell."""
+    height, width = logits.shape[-2:]
+    probability = functional.softmax(logits.detach().float().flatten(-2), -1).unflatten(-1, (height, width))
+    best = probability.flatten(-2).argmax(-1)
+    x = torch.arange(width, device=logits.device).expand(height, width)
+    y = torch.arange(height, device=logits.device)[:, None].expand(height, width)
+    near = ((x - (best % width)[..., None, None]).abs() <= 2) & ((y - (best // width)[..., None, None]).abs() <= 2)
+    weight = probability * near
+    weight = weight / weight.sum((-2, -1), keepdim=True)
+    cells = torch.stack([(weight * x).sum((-2, -1)), (weight * y).sum((-2, -1))], -1)
+    return (cells + 0.5) * STRIDE - 0.5
+
+
+def place_channels(points: Tensor, height: int, width: int, grid: int) -> Tensor:
+    """Return points (..., P, 2), in pixels, as channels (..., P * r * r, height, width), r = grid / STRIDE."""
+    ratio = grid // STRIDE
+    drawn = blobs((points + 0.5) / STRIDE - 0.5, height * ratio, width * ratio)
+    return functional.pixel_unshuffle((drawn * 8).sqrt(), ratio)
+
+
+def blobs(cells: Tensor, height: int, width: int) -> Tensor:
+    """Return small Gaussian blobs (..., h, w), sum 1 inside the picture, around cells (..., 2) as x, y."""
+    x = torch.arange(width, device=cells.device) - cells[..., :1]
+    y = torch.arange(height, device=cells.device) - cells[..., 1:]
+    gx, gy = torch.exp(-0.5 * x.square() / 0.49), torch.exp(-0.5 * y.square() / 0.49)
+    return gy[..., :, None] * gx[..., None, :] / (2 * torch.pi * 0.49)
