@@ -1,14 +1,22 @@
 """Likelihood maps of all frames at one level, and what the clip teaches about colours."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from .likelihood import fill_maps
-from .palette import Palette, Table, histogram
+from .palette import SHIFT, UNIFORM, Palette, Table, histogram
 from .scene import Level
 
 Maps = NDArray[np.float32]
 Windows = NDArray[np.int64]
+
+HAND_GAP = 0.045
+"""Parts of a hand nearer than this share of the picture's width belong together."""
+SKIN_ALIKE = 4.0
+"""Times more likely skin than any colour: what looks like skin."""
+HIDDEN = 0.8
+"""How surely a hand hides the tool between its parts."""
 
 
 def make_maps(level: Level, palette: Palette, windows: Windows | None = None) -> Maps:
@@ -20,8 +28,7 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
         for view in range(2):
             if not level.usable[step, view]:
                 continue
-            whole = (0, height, 0, width)
-            first_row, last_row, first_column, last_column = whole if windows is None else windows[step, view]
+            window = (0, height, 0, width) if windows is None else tuple(int(edge) for edge in windows[step, view])
             fill_maps(
                 level.images[step, view],
                 level.bare[view],
@@ -30,13 +37,29 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
                 palette.skin,
                 palette.scene,
                 palette.trust,
-                int(first_row),
-                int(last_row),
-                int(first_column),
-                int(last_column),
+                *window,
                 maps[step, view],
             )
+            rows, columns = slice(*window[:2]), slice(*window[2:])
+            _close_hand(level.images[step, view, rows, columns], palette.skin, maps[step, view, :, rows, columns], width)
     return maps
+
+
+def _close_hand(image: NDArray[np.uint8], skin: Table, maps: Maps, width: int) -> None:
+    """Let what looks like skin between parts of a hand hide the tool in maps (L + 1, h, w), though it looks bare.
+
+    image: (h, w, 3), part of a picture that is so wide. On a wooden table much of an arm cannot be told from it.
+    """
+    i, j, k = (image >> SHIFT).transpose(2, 0, 1)
+    alike = skin[i, j, k] > SKIN_ALIKE * UNIFORM
+    hand = (alike & (maps[-1] > 0.5)).astype(np.uint8)
+    if not hand.any():
+        return
+    reach = 2 * round(HAND_GAP * width / 2) + 1
+    closed = cv2.morphologyEx(hand, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8)) > 0
+    between = closed & alike & (maps[-1] < HIDDEN)
+    maps[:-1, between] = np.where(maps[:-1, between] < 0, 1.0 - HIDDEN, 1.0) * maps[:-1, between]
+    maps[-1, between] = HIDDEN
 
 
 def scene_histogram(level: Level) -> Table:

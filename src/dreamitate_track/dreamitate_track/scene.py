@@ -18,6 +18,9 @@ Floats = NDArray[np.float32]
 WARP_PX = 0.7
 """How far a bare picture's edges may be displaced in a dream, in pixels of the level."""
 
+NEAR = 10.0
+"""Grey levels off the photo from which a pixel is doubted to show the bare scene."""
+
 BROKEN = 0.85
 """A picture that has changed by more than this share shows another scene, or none."""
 
@@ -121,16 +124,23 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]
 
 
 def _expected(images: Images, bare: Images) -> tuple[Floats, Floats]:
-    """Return the bare scene as the clip draws it, and how far its pixels may be off."""
+    """Return the bare scene as the clip draws it, and how far its pixels may be off.
+
+    A frame counts by how near its pixel is to the photo's: what a hand covers in most frames must not become bare.
+    """
     expected = np.empty(bare.shape, np.float32)
     sigma = np.empty(bare.shape[:3], np.float32)
     for view in range(2):
         photo = bare[view].astype(np.float32)
         difference = images[:, view].astype(np.float32) - photo
-        expected[view] = photo + np.clip(np.median(difference, axis=0), -20, 20)
-        distance = np.abs(images[:, view].astype(np.float32) - expected[view]).mean(axis=3)
-        wobble = np.minimum(np.quantile(distance, 0.3, axis=0), 12.0)
-        noise = float(np.median(wobble)) * 1.5 + 5.0
+        distance = np.abs(difference).mean(axis=3)
+        near = 1.0 / (1.0 + (distance / NEAR) ** 2) ** 2
+        frames = near.sum(axis=0)
+        expected[view] = photo + np.einsum("thw,thwc->hwc", near, difference) / (frames + 1.0)[..., None]
+        off = np.abs(images[:, view].astype(np.float32) - expected[view]).mean(axis=3)
+        usual = float(np.median(off[:, ::4, ::4]))
+        wobble = np.minimum((np.einsum("thw,thw->hw", near, off) + usual) / (frames + 1.0), 12.0)
+        noise = 1.2 * usual + 5.0
         slope = np.hypot(
             cv2.Sobel(expected[view], cv2.CV_32F, 1, 0, scale=1 / 8),
             cv2.Sobel(expected[view], cv2.CV_32F, 0, 1, scale=1 / 8),
