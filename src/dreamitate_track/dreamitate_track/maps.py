@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .bare import mark_changed
 from .likelihood import fill_maps
 from .palette import SHIFT, UNIFORM, Palette, Table, histogram
 from .scene import Level
@@ -41,7 +42,8 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
                 maps[step, view],
             )
             rows, columns = slice(*window[:2]), slice(*window[2:])
-            _close_hand(level.images[step, view, rows, columns], palette.skin, maps[step, view, :, rows, columns], width)
+            image, filled = level.images[step, view, rows, columns], maps[step, view, :, rows, columns]
+            _close_hand(image, palette.skin, filled, width)
     return maps
 
 
@@ -69,5 +71,8 @@ def scene_histogram(level: Level) -> Table:
 
 def changed(level: Level) -> NDArray[np.bool_]:
     """Return (12, 2, h, w): pixels that no longer show the bare scene."""
-    distance = np.abs(level.images.astype(np.float32) - level.bare[None]).max(axis=-1)
-    return np.asarray(distance > 3.5 * level.sigma[None] + 6.0)
+    marks = np.empty(level.images.shape[:4], np.bool_)
+    for images, of_step in zip(level.images, marks, strict=True):
+        for view, image in enumerate(images):
+            mark_changed(image, level.bare[view], level.sigma[view], of_step[view])
+    return marks
