@@ -12,7 +12,7 @@ from .scene import Level
 Maps = NDArray[np.float32]
 Windows = NDArray[np.int64]
 
-HAND_GAP = 0.045
+HAND_GAP = 0.065
 """Parts of a hand nearer than this share of the picture's width belong together."""
 SKIN_ALIKE = 4.0
 """Times more likely skin than any colour: what looks like skin."""
