@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 Way = tuple[Array, Array]
 """A path (12, 4, 4) and what each of its frames scores (12,)."""
 
-DOUBT = 0.15
+DOUBT = 0.1
 """Where two ways round score nearer than this share, in the frames in which they differ, the finest pictures decide."""
 MARGIN = 0.05
 """Where they score nearer than this share there too, neither is certain."""
