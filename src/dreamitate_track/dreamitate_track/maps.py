@@ -29,7 +29,8 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
         for view in range(2):
             if not level.usable[step, view]:
                 continue
-            window = (0, height, 0, width) if windows is None else tuple(int(edge) for edge in windows[step, view])
+            whole = (0, height, 0, width)
+            first_row, last_row, first_column, last_column = whole if windows is None else windows[step, view]
             fill_maps(
                 level.images[step, view],
                 level.bare[view],
@@ -38,10 +39,13 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
                 palette.skin,
                 palette.scene,
                 palette.trust,
-                *window,
+                int(first_row),
+                int(last_row),
+                int(first_column),
+                int(last_column),
                 maps[step, view],
             )
-            rows, columns = slice(*window[:2]), slice(*window[2:])
+            rows, columns = slice(first_row, last_row), slice(first_column, last_column)
             image, filled = level.images[step, view, rows, columns], maps[step, view, :, rows, columns]
             _close_hand(image, palette.skin, filled, width)
     return maps
