@@ -1,7 +1,7 @@
 """Which way round? Paths that tell otherwise are all fitted on finer pictures, where details settle it.
 
-First the colours of all pixels decide. Where they hardly differ, contours do: on the finest pictures, a tool that is
-the wrong way round has its edges and markings where none are drawn.
+The colours of all pixels decide: first on pictures of the second width; ways that come near the best there are fitted
+on the finest pictures too.
 """
 
 from dataclasses import replace
@@ -23,10 +23,10 @@ Array = NDArray[np.float64]
 Way = tuple[Array, Array]
 """A path (12, 4, 4) and what each of its frames scores (12,)."""
 
-MARGIN = 0.1
-"""Where two ways round score nearer than this share, in the frames in which they differ, contours decide."""
-CONTOUR_MARGIN = 0.15
-"""Where their contours weigh nearer than this share too, neither is certain."""
+DOUBT = 0.1
+"""Where two ways round score nearer than this share, in the frames in which they differ, the finest pictures decide."""
+MARGIN = 0.05
+"""Where they score nearer than this share there too, neither is certain."""
 MOST_PIECES = 3
 
 
@@ -51,13 +51,13 @@ def surest(start: Start, rivals: list[list[Hypothesis]], progress: Progress) -> 
         return start, True
     fitted = [_fitted(replace(start, poses=way), progress) for way in ways]
     best = max(fitted, key=lambda way: way[1].sum())
-    doubted = [way for way in fitted if _differ(best, way).any() and not _clear(best, way, MARGIN)]
+    doubted = [way for way in fitted if _differ(best, way).any() and not _clear(best, way, DOUBT)]
     if not doubted:
         return replace(start, poses=best[0]), True
-    outlined = [_outlined(replace(start, poses=poses), progress) for poses, _ in (best, *doubted)]
-    best = max(outlined, key=lambda way: way[1].sum())
-    others = [way for way in outlined if _differ(best, way).any()]
-    return replace(start, poses=best[0]), all(_clear(best, way, CONTOUR_MARGIN) for way in others)
+    finest = [_finest(replace(start, poses=poses), progress) for poses, _ in (best, *doubted)]
+    best = max(finest, key=lambda way: way[1].sum())
+    others = [way for way in finest if _differ(best, way).any()]
+    return replace(start, poses=best[0]), all(_clear(best, way, MARGIN) for way in others)
 
 
 def _differ(one: Way, other: Way) -> NDArray[np.bool_]:
@@ -95,19 +95,22 @@ def _carried_on(poses: Array, piece: tuple[int, int], seen: NDArray[np.bool_], e
     return poses
 
 
-def _outlined(start: Start, progress: Progress) -> Way:
-    """Return the path (12, 4, 4) fitted from a start on the finest pictures, and the weight of its contours (12,)."""
-    fitted = joint(start, progress)
-    return fitted.poses, fitted.weight.sum(axis=1)
+def _finest(start: Start, progress: Progress) -> Way:
+    """Return the path (12, 4, 4) fitted from a start on the finest pictures, and its sums there (12,)."""
+    poses = joint(start, progress).poses
+    return poses, _scores(start, widths(start.views)[-1], poses)
 
 
 def _fitted(start: Start, progress: Progress) -> Way:
-    """Return the path (12, 4, 4) fitted from a start, and its sums of log-likelihood ratios (12,), on pictures of the
-    second width."""
+    """Return the path (12, 4, 4) fitted from a start on pictures of the second width, and its sums there (12,)."""
     fitted = Fit(start.poses, np.zeros((2, 3)), np.zeros((12, 6, 6)), np.zeros((12, 2)))
     for width, reach, iterations in zip(widths(start.views)[:2], (6, 5), (8, 5), strict=True):
         eyes, maps = look(start, width, fitted.poses)
         fitted = fit(eyes, maps, None, fitted, USUAL, reach, 1.0, 0.5, iterations, start.seen, progress)
-    eyes, maps = look(start, widths(start.views)[1], fitted.poses)
-    values = [eyes.values(pose, of_frame)[:, 0].sum() for pose, of_frame in zip(fitted.poses, maps, strict=True)]
-    return fitted.poses, np.array(values)
+    return fitted.poses, _scores(start, width, fitted.poses)
+
+
+def _scores(start: Start, width: int, poses: Array) -> Array:
+    """Return the sums (12,) of log-likelihood ratios of poses (12, 4, 4) on pictures of a width."""
+    eyes, maps = look(start, width, poses)
+    return np.array([eyes.values(pose, of_frame)[:, 0].sum() for pose, of_frame in zip(poses, maps, strict=True)])

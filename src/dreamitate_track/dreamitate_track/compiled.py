@@ -6,6 +6,7 @@ import numpy as np
 
 from dreamitate_core.progress import Progress
 
+from .bare import bare_scene, mark_changed
 from .detect import Eyes, Place
 from .likelihood import fill_maps
 from .model import Model
@@ -28,10 +29,13 @@ def compile_first(progress: Progress) -> None:
     eyes = Eyes(model, np.stack([np.eye(4)] * 2), np.full((2, 4), 20.0))
     density = np.full((1, BINS, BINS, BINS), BINS**-3.0, np.float32)
     maps = np.zeros((2, 2, 40, 40), np.float32)
+    pairs = np.zeros((2, 2, 40, 40, 3), np.uint8)
+    bare, sigma = bare_scene(pairs[:, 0], pairs[0, 0])
+    mark_changed(pairs[0, 0], bare, sigma, np.empty((40, 40), np.bool_))
     fill_maps(
-        np.zeros((40, 40, 3), np.uint8),
-        np.zeros((40, 40, 3), np.float32),
-        np.ones((40, 40), np.float32),
+        pairs[0, 0],
+        bare,
+        sigma,
         density,
         density[0],
         density[0],

@@ -77,7 +77,7 @@ class Eyes:
         return rasterise(pixels, faces, face_label, float(left), float(top), scale, inverse_depth, label) / scale**2
 
     def values(self, pose: Array, maps: Maps) -> Array:
-        """Return the values (2, 6) of `score_view` for a pose and one frame's maps (2, L + 1, h, w)."""
+        """Return the values (2, 5) of `score_view` for a pose and one frame's maps (2, L + 1, h, w)."""
         values = np.empty((2, VALUES))
         score_pose(self.body, self.buffers, pose, self.reference_to_cameras, self.intrinsics, maps, values)
         return values

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Images = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -62,7 +63,7 @@ class _Grid:
         cell = CELL_PX * px
         points = _mesh(np.arange(0, width + cell, cell), np.arange(0, height + cell, cell))
         blocks = (_mesh(np.arange(self.shape[1]), np.arange(self.shape[0])) + 0.5) * self.block - 0.5
-        self.basis = np.maximum(0.0, 1.0 - np.abs(blocks[:, None] - points[None]) / cell).prod(axis=2)
+        self.basis = csr_array(np.maximum(0.0, 1.0 - np.abs(blocks[:, None] - points[None]) / cell).prod(axis=2))
         apart = ((points[:, None] - points[None]) ** 2).sum(axis=2)
         alike = np.exp(-0.5 * apart / (LENGTH_PX * px) ** 2) + 1e-3 * np.eye(len(points))
         self.information = np.linalg.inv((WARP_PX * px) ** 2 * alike)
@@ -89,7 +90,7 @@ class _Grid:
         return amount + np.linalg.solve(A, b).reshape(2, -1)
 
     def _normal(self, products: Grey) -> Array:
-        return np.asarray(self.basis.T @ (self._sums(products)[:, None] * self.basis))
+        return np.asarray((self.basis.T @ self.basis.multiply(self._sums(products)[:, None])).toarray())
 
     def _sums(self, values: Grey) -> Array:
         """Return (blocks,) the sums over each block."""

@@ -57,7 +57,7 @@ def learned(
                 i, j, k = (colours >> SHIFT).T
                 hand = palette.skin[i, j, k]
                 own = palette.parts[part][i, j, k]
-                parts[part] += histogram(colours, np.asarray(own / (own + hand + 1e-6), float))
+                parts[part] += histogram(colours, np.asarray(own / (own + hand + 3.0 * UNIFORM), float))
             if tone is not None:
                 beside = cv2.dilate((label != NOTHING).astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
                 colours = image[moved[t, view] & beside]

@@ -1,14 +1,23 @@
 """Likelihood maps of all frames at one level, and what the clip teaches about colours."""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .bare import mark_changed
 from .likelihood import fill_maps
-from .palette import Palette, Table, histogram
+from .palette import SHIFT, UNIFORM, Palette, Table, histogram
 from .scene import Level
 
 Maps = NDArray[np.float32]
 Windows = NDArray[np.int64]
+
+HAND_GAP = 0.065
+"""Parts of a hand nearer than this share of the picture's width belong together."""
+SKIN_ALIKE = 4.0
+"""Times more likely skin than any colour: what looks like skin."""
+HIDDEN = 0.8
+"""How surely a hand hides the tool between its parts."""
 
 
 def make_maps(level: Level, palette: Palette, windows: Windows | None = None) -> Maps:
@@ -36,7 +45,27 @@ def make_maps(level: Level, palette: Palette, windows: Windows | None = None) ->
                 int(last_column),
                 maps[step, view],
             )
+            rows, columns = slice(first_row, last_row), slice(first_column, last_column)
+            image, filled = level.images[step, view, rows, columns], maps[step, view, :, rows, columns]
+            _close_hand(image, palette.skin, filled, width)
     return maps
+
+
+def _close_hand(image: NDArray[np.uint8], skin: Table, maps: Maps, width: int) -> None:
+    """Let what looks like skin between parts of a hand hide the tool in maps (L + 1, h, w), though it looks bare.
+
+    image: (h, w, 3), part of a picture that is so wide. On a wooden table much of an arm cannot be told from it.
+    """
+    i, j, k = (image >> SHIFT).transpose(2, 0, 1)
+    alike = skin[i, j, k] > SKIN_ALIKE * UNIFORM
+    hand = (alike & (maps[-1] > 0.5)).astype(np.uint8)
+    if not hand.any():
+        return
+    reach = 2 * round(HAND_GAP * width / 2) + 1
+    closed = cv2.morphologyEx(hand, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8)) > 0
+    between = closed & alike & (maps[-1] < HIDDEN)
+    maps[:-1, between] = np.where(maps[:-1, between] < 0, 1.0 - HIDDEN, 1.0) * maps[:-1, between]
+    maps[-1, between] = HIDDEN
 
 
 def scene_histogram(level: Level) -> Table:
@@ -46,5 +75,8 @@ def scene_histogram(level: Level) -> Table:
 
 def changed(level: Level) -> NDArray[np.bool_]:
     """Return (12, 2, h, w): pixels that no longer show the bare scene."""
-    distance = np.abs(level.images.astype(np.float32) - level.bare[None]).max(axis=-1)
-    return np.asarray(distance > 3.5 * level.sigma[None] + 6.0)
+    marks = np.empty(level.images.shape[:4], np.bool_)
+    for images, of_step in zip(level.images, marks, strict=True):
+        for view, image in enumerate(images):
+            mark_changed(image, level.bare[view], level.sigma[view], of_step[view])
+    return marks

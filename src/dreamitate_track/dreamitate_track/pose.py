@@ -58,7 +58,7 @@ def score_pose(
     maps: Maps,
     values: Array,
 ) -> float:
-    """Return the sum of log-likelihood ratios over both views; fill values (2, 6) as `score_view` does.
+    """Return the sum of log-likelihood ratios over both views; fill values (2, 5) as `score_view` does.
 
     transform: (4, 4) body to reference; reference_to_cameras: (2, 4, 4); intrinsics: (2, 4); maps: (2, L + 1, h, w).
     """

@@ -22,19 +22,28 @@ ENOUGH_FRAMES = 5
 VISIBLE, PARTIAL = 0.12, 0.45
 """Shares of the tool's picture, both views together, below which it counts as not visible, and as partly visible."""
 SMALLEST_PX = 12.0
-EXPLAINED = 0.55
-"""Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing."""
+EXPLAINED, MOSTLY_EXPLAINED = 0.55, 0.75
+"""Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing, or is
+somewhat beside the tool."""
+AGREEING = 0.5
+"""Agreement of either view below which a pose is doubtful: behind a hand the other view alone may look well."""
+SHOWS = 0.1
+"""A view has a say from this share of the tool on."""
+UNCERTAIN_M, UNCERTAIN_RAD = 0.007, 0.1
+"""Standard deviations along the worst axis from which a pose is known in part: one view hardly shows the depth."""
 
 
 @dataclass(frozen=True)
 class Quality:
     """How well the pictures bear a path out.
 
-    agreement: (12,) 0..1 how much of the visible tool looks like the tool; explained: (12,) 0..1 how much of what
-    looks like the tool nearby is covered by it; visible: (12,) share of the tool that both views show; pixels: (12,).
+    agreement: (12,) 0..1 how much of the visible tool looks like the tool, and weaker: the same of the view that bears
+    the path out less; explained: (12,) 0..1 how much of what looks like the tool nearby is covered by it; visible:
+    (12,) share of the tool that both views show; pixels: (12,).
     """
 
     agreement: Array
+    weaker: Array
     explained: Array
     visible: Array
     pixels: Array
@@ -48,36 +57,44 @@ class Quality:
 def judge(eyes: Eyes, maps: Maps, trust: NDArray[np.float32], poses: Array) -> Quality:
     """Return the quality of poses (12, 4, 4) body to reference on maps (12, 2, L + 1, h, w)."""
     frames, _, _, height, width = maps.shape
-    found = np.zeros((frames, 4))
+    found = np.zeros((frames, 5))
     for t in range(frames):
-        gained = best = inside = outside = free_px = whole_px = 0.0
+        inside = outside = 0.0
+        gained, best, free_px, whole_px = np.zeros(2), np.full(2, 1e-6), np.zeros(2), np.zeros(2)
         for view in range(2):
             label = labels_seen(eyes, poses[t], view, width, height)
             covered = label != NOTHING
             part = np.maximum(label, 0)
             ratio = np.take_along_axis(maps[t, view], part[None].astype(np.int64), axis=0)[0]
             free = np.where(ratio > CLEAR, 1.0, 1.0 - maps[t, view, -1]) * covered
-            gained += float((free * ratio).sum())
-            best += float((free * trust[part] * LIMIT).sum())
+            gained[view] = 1.25 * (free * ratio).sum()
+            best[view] += (free * trust[part] * LIMIT).sum()
             evidence = maps[t, view, :-1].max(axis=0)
             evidence = np.where(evidence > EVIDENCE, evidence, 0.0)
             near = cv2.dilate(covered.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
             edge = cv2.dilate(covered.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
             inside += float(evidence[edge].sum())
             outside += float(evidence[near & ~edge].sum())
-            free_px += float(free.sum())
-            whole_px += eyes.area_px(poses[t], view)
+            free_px[view] = free.sum()
+            whole_px[view] = eyes.area_px(poses[t], view)
+        shows = free_px >= SHOWS * whole_px
         found[t] = (
-            gained / max(best, 1e-6) * 1.25,
+            gained.sum() / best.sum(),
+            (gained / best)[shows].min(initial=np.inf),
             inside / max(inside + outside, 1e-6),
-            free_px / max(whole_px, 1.0),
-            free_px,
+            free_px.sum() / max(whole_px.sum(), 1.0),
+            free_px.sum(),
         )
     return Quality(*found.T)
 
 
-def statuses(quality: Quality, seen: NDArray[np.bool_], settled: bool) -> NDArray[np.int64]:
-    """Return the status (12,). seen: frames in which the search found the tool; settled: which way round is certain."""
+def statuses(quality: Quality, covariance: Array, seen: NDArray[np.bool_], settled: bool) -> NDArray[np.int64]:
+    """Return the status (12,).
+
+    covariance: (12, 6, 6) of the twists; seen: frames in which the search found the tool; settled: which way round is
+    certain.
+    """
+    doubtful = _uncertain(covariance) | (quality.weaker < AGREEING) | (quality.explained < MOSTLY_EXPLAINED)
     status = np.empty(len(seen), np.int64)
     lost_before = False
     was_found = False
@@ -90,7 +107,7 @@ def statuses(quality: Quality, seen: NDArray[np.bool_], settled: bool) -> NDArra
             status[t] = Status.LOST
             lost_before = was_found
             continue
-        if quality.visible[t] < PARTIAL:
+        if quality.visible[t] < PARTIAL or doubtful[t]:
             status[t] = Status.PARTIAL
         else:
             status[t] = Status.RECOVERED if lost_before else Status.OK
@@ -99,3 +116,9 @@ def statuses(quality: Quality, seen: NDArray[np.bool_], settled: bool) -> NDArra
     if sure.sum() < ENOUGH_FRAMES:
         status[sure] = Status.LOST
     return status
+
+
+def _uncertain(covariance: Array) -> NDArray[np.bool_]:
+    """Return where (12,) the worst axis of covariances (12, 6, 6) is too uncertain."""
+    variance_m2, variance_rad2 = (np.linalg.eigvalsh(covariance[:, k : k + 3, k : k + 3])[:, -1] for k in (0, 3))
+    return np.asarray((variance_m2 > UNCERTAIN_M**2) | (variance_rad2 > UNCERTAIN_RAD**2))

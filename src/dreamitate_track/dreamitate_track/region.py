@@ -109,7 +109,7 @@ def fused(clip: Clip, found: Found, fusion: str, progress: Progress) -> ToolTraj
         transform_tool_to_frame=fitted.poses @ se3.inverse(model.transform_body_to_tool),
         covariance=twist_to_tool @ fitted.covariance @ twist_to_tool.T,
         score=quality.score * (1.0 if found.settled else 0.5),
-        status=statuses(quality, start.seen, found.settled),
+        status=statuses(quality, fitted.covariance, start.seen, found.settled),
         views_apart_px=fitted.views_apart_px * clip.video.width / 768,
     )
 

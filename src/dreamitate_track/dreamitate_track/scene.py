@@ -10,13 +10,11 @@ from dreamitate_core import se3
 from dreamitate_core.camera import Camera
 from dreamitate_core.clip import Clip
 
+from .bare import bare_scene
 from .elastic import without_warps
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-
-WARP_PX = 0.7
-"""How far a bare picture's edges may be displaced in a dream, in pixels of the level."""
 
 BROKEN = 0.85
 """A picture that has changed by more than this share shows another scene, or none."""
@@ -73,7 +71,7 @@ def make_level(pairs: Images, bare: Images, cameras: tuple[Camera, Camera], widt
     full_height, full_width = pairs.shape[2:4]
     height = max(8, round(full_height * width / full_width))
     images, small = _resized(pairs, width, height), _resized(bare, width, height)
-    expected, sigma = _expected(images, small)
+    expected, sigma = (np.stack(both) for both in zip(*map(bare_scene, images.swapaxes(0, 1), small), strict=True))
     scale = np.array([width / full_width, height / full_height])
     intrinsics = np.empty((2, 4))
     for view, camera in enumerate(cameras):
@@ -118,26 +116,6 @@ def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]
         gain = float(np.clip((dx @ dy + ridge) / (dx @ dx + ridge), 0.7, 1.4))
         offset = float(mean_y - gain * mean_x)
     return gain, offset
-
-
-def _expected(images: Images, bare: Images) -> tuple[Floats, Floats]:
-    """Return the bare scene as the clip draws it, and how far its pixels may be off."""
-    expected = np.empty(bare.shape, np.float32)
-    sigma = np.empty(bare.shape[:3], np.float32)
-    for view in range(2):
-        photo = bare[view].astype(np.float32)
-        difference = images[:, view].astype(np.float32) - photo
-        expected[view] = photo + np.clip(np.median(difference, axis=0), -20, 20)
-        distance = np.abs(images[:, view].astype(np.float32) - expected[view]).mean(axis=3)
-        wobble = np.minimum(np.quantile(distance, 0.3, axis=0), 12.0)
-        noise = float(np.median(wobble)) * 1.5 + 5.0
-        slope = np.hypot(
-            cv2.Sobel(expected[view], cv2.CV_32F, 1, 0, scale=1 / 8),
-            cv2.Sobel(expected[view], cv2.CV_32F, 0, 1, scale=1 / 8),
-        ).max(axis=2)
-        slope = cv2.dilate(slope, np.ones((3, 3), np.uint8))
-        sigma[view] = np.sqrt(noise**2 + (WARP_PX * slope) ** 2 + wobble**2)
-    return expected, sigma
 
 
 def _resized(images: Images, width: int, height: int) -> Images:

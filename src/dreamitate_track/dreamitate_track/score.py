@@ -12,7 +12,7 @@ Maps = NDArray[np.float32]
 
 BUFFER = 192
 """Rows and columns of the drawing buffers; a tool that appears larger is drawn at a smaller scale."""
-VALUES = 6
+VALUES = 5
 
 
 @njit(cache=True, nogil=True)
@@ -27,7 +27,7 @@ def window(pixels: Array, width: int, height: int) -> tuple[int, int, int, int]:
     return first, first_row, last - first + 1, last_row - first_row + 1
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, fastmath=True, nogil=True)
 def score_view(
     vertices: Array,
     faces: NDArray[np.int32],
@@ -40,10 +40,10 @@ def score_view(
     label: NDArray[np.int8],
     values: Array,
 ) -> bool:
-    """Fill values (6,) for one view; false where the tool is behind the camera or outside the picture.
+    """Fill values (5,) for one view; false where the tool is behind the camera or outside the picture.
 
     values: sum of log-likelihood ratios; pixels covered inside the picture; of them not hidden; sum of columns and
-    of rows of the free ones; sum over the free ones of how sure each is to be tool (-1..1).
+    of rows of the free ones.
     """
     values[:] = 0.0
     if not project(vertices, transform_body_to_camera, intrinsics, pixels):
@@ -56,7 +56,7 @@ def score_view(
     columns, rows = (columns + stride - 1) // stride, (rows + stride - 1) // stride
     depth_part, label_part = inverse_depth[:rows, :columns], label[:rows, :columns]
     rasterise(pixels, faces, face_label, float(first), float(first_row), 1.0 / stride, depth_part, label_part)
-    weight = float(stride * stride)
+    gained, covered, seen, across, down = 0.0, 0, 0.0, 0.0, 0.0
     for i in range(rows):
         for j in range(columns):
             part = label_part[i, j]
@@ -65,10 +65,12 @@ def score_view(
             row, column = first_row + i * stride, first + j * stride
             ratio = maps[part, row, column]
             free = 1.0 if ratio > CLEAR else 1.0 - maps[labels, row, column]
-            values[0] += weight * ratio
-            values[1] += weight
-            values[2] += weight * free
-            values[3] += weight * free * column
-            values[4] += weight * free * row
-            values[5] += weight * free * np.tanh(0.5 * ratio)
-    return values[1] > 0.0
+            gained += ratio
+            covered += 1
+            seen += free
+            across += free * column
+            down += free * row
+    weight = float(stride * stride)
+    values[0], values[1], values[2] = weight * gained, weight * covered, weight * seen
+    values[3], values[4] = weight * across, weight * down
+    return covered > 0
