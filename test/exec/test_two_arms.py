@@ -72,7 +72,7 @@ def test_what_one_cannot_do_neither_does(number: int) -> None:
     _, asked = infeasible_pair(SEED - SEED % len(KINDS) + number, TASK, PAIR)
     bad = next(each for each in asked if each.reasons)
     with pytest.raises(PlanRefused) as refused:
-        plan_arms([each.track for each in asked], TASK, PAIR, HOMES)
+        plan_arms([each.track for each in asked], bad.task(TASK), PAIR, HOMES)
     assert refused.value.reason in bad.reasons
     assert bad.first is not None
     assert bad.last is not None
