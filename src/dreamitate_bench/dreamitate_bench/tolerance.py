@@ -1,7 +1,7 @@
 """`dreamitate bench tolerance`: how far a dreamed and tracked tool may be off before a task fails.
 
-The demonstrator's true tool poses get an error, and go through the planner, the simulated arms and the judge. Nothing is
-drawn, dreamed or tracked.
+The demonstrator's true tool poses get an error, and go through the planner, the simulated arms and the judge. Nothing
+is drawn, dreamed or tracked.
 """
 
 import argparse
