@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import trimesh
 
-PAD, DEPTH, HALF_WIDTH, HEIGHT = 0.008, 0.052, 0.040, 0.050  # along x, along x with the pad, along y, along z
+PAD, DEPTH, HALF_WIDTH, HEIGHT = 0.014, 0.058, 0.040, 0.050  # along x, along x with the pad, along y, along z
 HANDLE_RADIUS, HANDLE_FOOT, LEAN, TOP = 0.013, np.array([-0.037, 0.0, 0.045]), np.deg2rad(20.0), 0.21
 CAP = 0.012  # the straight end that the flange is screwed to
 SEGMENTS = 24

@@ -16,6 +16,10 @@ def test_push_shape_shows_its_goal_and_sweeping_does_not() -> None:
     assert (sweep.shows_goal, sweep.attempts) == (False, 1)
 
 
+def test_people_who_turn_things_have_a_habit() -> None:
+    assert load_task("rotation").best_way_share > load_task("sweeping").best_way_share == 0.5
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -23,6 +27,8 @@ def test_push_shape_shows_its_goal_and_sweeping_does_not() -> None:
         ("attempts: 0", "attempts must be a whole number from 1 on; it is 0"),
         ("attempts: many", "it is 'many'"),
         ("attempts: 3", "best_by must name the figure that decides"),
+        ("best_way_share: 0", "best_way_share must be a number above 0 and at most 1; it is 0"),
+        ("best_way_share: often", "it is 'often'"),
     ],
 )
 def test_what_makes_no_sense_is_named(line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from dreamitate_exec.plan import plan_arms
 from dreamitate_exec.refusal import PlanRefused
 from dreamitate_exec.settings import planning_settings
 from dreamitate_exec.tool_path import smooth_path
+from dreamitate_sim.grasps import Grasp
+from dreamitate_sim.press import Press, press_motion
 
 TASK = load_task("rotation")
 PAIR = load_arms(TASK)
@@ -72,7 +74,7 @@ def test_what_one_cannot_do_neither_does(number: int) -> None:
     _, asked = infeasible_pair(SEED - SEED % len(KINDS) + number, TASK, PAIR)
     bad = next(each for each in asked if each.reasons)
     with pytest.raises(PlanRefused) as refused:
-        plan_arms([each.track for each in asked], TASK, PAIR, HOMES)
+        plan_arms([each.track for each in asked], bad.task(TASK), PAIR, HOMES)
     assert refused.value.reason in bad.reasons
     assert bad.first is not None
     assert bad.last is not None
@@ -81,6 +83,23 @@ def test_what_one_cannot_do_neither_does(number: int) -> None:
     if refused.value.reason not in ("arms_collide", "not_in_step"):
         assert refused.value.arm == PAIR[asked.index(bad)].name
         assert refused.value.arm in str(refused.value)
+
+
+@pytest.mark.parametrize(("between_m", "is_planned"), [(0.025, True), (0.008, False)])
+def test_tools_may_come_nearer_to_each_other_than_arms(between_m: float, is_planned: bool) -> None:
+    """0.025: an object 45 mm wide that is pressed by 10 mm from both sides."""
+    press = Press(Grasp(np.array([0.0, 0.03]), np.radians(-20.0), between_m + 0.02), np.radians(40.0))
+    motion = press_motion(press, TASK.clip_duration_s, np.random.default_rng(SEED))
+    frames = np.round(np.linspace(0, len(motion.time_s) - 1, 12)).astype(int)
+    tracks = [
+        replace(asked.track, transform_tool_to_frame=poses)
+        for asked, poses in zip(feasible_pair(SEED, TASK, PAIR), motion.transform_tool_to_table[:, frames], strict=True)
+    ]
+    if is_planned:
+        assert len(plan_arms(tracks, TASK, PAIR, HOMES)) == 2
+    else:
+        with pytest.raises(PlanRefused, match="left tool touches right tool"):
+            plan_arms(tracks, TASK, PAIR, HOMES)
 
 
 def test_wrong_numbers_of_arms_and_planners_for_one_are_refused() -> None:

@@ -168,7 +168,7 @@ def test_one_hand_alone_or_a_loose_grip_does_not(person: Demonstration, turned: 
     for tools in ((0,), (0, 1)):
         poses = motion.transform_tool_to_table.copy()
         for tool in tools:
-            poses[tool, :, :3, 3] += (-0.02, 0.02)[tool] * poses[tool, :, :3, 0]
+            poses[tool, :, :3, 3] += (-0.03, 0.03)[tool] * poses[tool, :, :3, 0]
         verdict = person.follow(ToolMotion(motion.time_s, poses, "loose")).verdict
         assert not verdict.success, tools
 

@@ -24,6 +24,13 @@ TURN_RAD = (np.radians(25.0), np.radians(45.0))
 """Counter-clockwise."""
 LEAN_RAD = 0.08
 """The tools lean away from each other, as two hands do."""
+NOT_HELD = {
+    "on_limit": "refuse",
+    "tip_height_lower_m": -np.inf,
+    "tip_height_upper_m": np.inf,
+    "tilt_limit_rad": np.inf,
+}
+"""Planning settings with which a tool's height and tilt are not mended."""
 
 
 def feasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup], noise: float = 1.0) -> list[Asked]:
@@ -59,7 +66,9 @@ def infeasible_pair(seed: int, task: Task, arms: Sequence[ArmSetup]) -> tuple[st
         return kind, _refused(both, bad, "outside_workspace", 0, POSES - 1)
     if kind == "one through the table":
         poses[at:, 2, 3] -= random.uniform(0.08, 0.12)
-        return kind, _refused(both, bad, "outside_workspace", at, POSES - 1)
+        both = _refused(both, bad, "outside_workspace", at, POSES - 1)
+        both[bad] = replace(both[bad], settings=NOT_HELD)
+        return kind, both
     if kind == "through each other":
         half = poses.copy()
         other = both[1 - bad].track.transform_tool_to_frame

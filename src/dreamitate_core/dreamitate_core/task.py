@@ -43,6 +43,11 @@ class Task:
         """The verdict's figure that says which attempt is the best, "" in tasks with one attempt."""
         return str(self.settings.get("best_by", ""))
 
+    @property
+    def best_way_share(self) -> float:
+        """How often a demonstration takes the best of a scene's ways (`best_way_share` in the file); else the next."""
+        return float(self.settings.get("best_way_share", 0.5))
+
     def section(self, name: str) -> dict[str, Any]:
         """Return a stage's section of the file. Raises DreamitateError where it is missing."""
         section = self.settings.get(name)
@@ -85,12 +90,15 @@ def load_task(name: str) -> Task:
 
 
 def _check(settings: dict[str, Any], path: Path) -> None:
-    """Raise DreamitateError for a goal or attempts that make no sense."""
+    """Raise DreamitateError for a goal, attempts or a share that make no sense."""
     if settings.get("goal", "mask") != "mask":
         raise unknown(f"goal in {path}", settings["goal"], ["mask"])
     attempts = settings.get("attempts", 1)
     if not isinstance(attempts, int) or attempts < 1:
         raise DreamitateError(f"{path}: attempts must be a whole number from 1 on; it is {attempts!r}.")
+    share = settings.get("best_way_share", 0.5)
+    if not isinstance(share, int | float) or not 0.0 < share <= 1.0:
+        raise DreamitateError(f"{path}: best_way_share must be a number above 0 and at most 1; it is {share!r}.")
     if attempts > 1 and not settings.get("best_by"):
         raise DreamitateError(f"{path}: with {attempts} attempts, best_by must name the figure that decides.")
 

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from dreamitate_core.arms import ArmSetup
 
 from .chain import Chain
-from .collision import CollisionWorld
+from .collision import TOOL, CollisionWorld
 
 Array = NDArray[np.float64]
 
-ARMS_CLEARANCE_M = 0.030
-CHECK_STEP_M = 0.010
-"""No point of either arm moves further between two checked configurations, so the two come no nearer than 10 mm."""
+ARMS_CLEARANCE_M, TOOLS_CLEARANCE_M = 0.030, 0.012
+CHECK_STEP_M = 0.005
+"""No point of either arm moves further between two checked configurations, so the two come no nearer than 20 mm, and
+their tools, which hold small things between them, no nearer than 2 mm."""
 
 
 class ArmsApart:
@@ -32,7 +33,6 @@ class ArmsApart:
         self._dof, self._reaches_m = chains[0].dof, reaches_m
         self._bodies = [_Body(*each) for each in zip(arms, chains, worlds, strict=True)]
         self._request = coal.CollisionRequest()
-        self._request.security_margin = ARMS_CLEARANCE_M
         self._request.num_max_contacts = 1
 
     def contact(self, positions: Array) -> tuple[int, str] | None:
@@ -55,6 +55,8 @@ class ArmsApart:
         between = np.linalg.norm(middles[0][:, :, None] - middles[1][:, None], axis=-1)
         near = between < one.radii[:, None] + two.radii + ARMS_CLEARANCE_M
         for index, i, j in np.argwhere(near):
+            both_tools = one.is_tool[i] and two.is_tool[j]
+            self._request.security_margin = TOOLS_CLEARANCE_M if both_tools else ARMS_CLEARANCE_M
             result = coal.CollisionResult()
             coal.collide(
                 one.shapes[i],
@@ -75,6 +77,7 @@ class _Body:
     def __init__(self, arm: ArmSetup, chain: Chain, world: CollisionWorld) -> None:
         self._chain, self._base, moved = chain, arm.transform_base_to_table, world.arm_shapes
         self.shapes = [item.geometry for item in moved]
+        self.is_tool = [item.name == TOOL for item in moved]
         self.names = [f"{arm.name} {world.name_of(item)}" for item in moved]
         self._joints = np.array([item.parentJoint for item in moved])
         self._placements = np.stack([item.placement.homogeneous for item in moved])

@@ -20,7 +20,7 @@ from .demonstrator import Demonstration
 from .scene import make_scene
 
 MOST_WAYS = 3
-"""A demonstration follows one of the scene's best ways, the best half of the time."""
+"""A demonstration follows one of the scene's best ways, mostly the best, as often as its task says."""
 
 
 def demonstration(task: Task, seed: int, split: str, width: int, height: int) -> Clip | None:
@@ -30,7 +30,7 @@ def demonstration(task: Task, seed: int, split: str, width: int, height: int) ->
     the paper. The same arguments give the same clip.
     """
     random = np.random.default_rng([seed, 49979687])
-    wanted = int(random.geometric(0.5)) - 1
+    wanted = int(random.geometric(task.best_way_share)) - 1
     person = Demonstration(make_scene(task, seed, split))
     sweeps = list(islice(person.successes(), min(wanted + 1, MOST_WAYS)))
     if not sweeps:

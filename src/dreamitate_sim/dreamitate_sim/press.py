@@ -12,15 +12,15 @@ from .scene import ToolMotion
 
 Array = NDArray[np.float64]
 
-GAP_M = (0.045, 0.060)
+GAP_M = (0.048, 0.054)
 """From the pads to the object at the start."""
-SQUEEZE_M = (0.004, 0.006)
+SQUEEZE_M = (0.0095, 0.0105)
 """How far each pad is pressed together."""
 OPEN_M = 0.030
 """How far the pads are from the object in the end."""
-HEIGHT_M = (0.013, 0.017)
+HEIGHT_M = (0.010, 0.012)
 """Of the pads' lower edges above the table."""
-TOUCHED, PRESSED, TURNED = (0.26, 0.30), 0.05, (0.79, 0.83)
+TOUCHED, PRESSED, TURNED = (0.26, 0.28), 0.06, (0.80, 0.82)
 """When the pads touch and the turn ends, and how long pressing takes: shares of the motion."""
 WIDEST_RAD = np.deg2rad(46.0)
 """How far from the table's x axis two arms, one on each side, can follow a press."""

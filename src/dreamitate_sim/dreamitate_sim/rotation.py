@@ -23,7 +23,7 @@ WIDTH_M = (0.048, 0.125)
 """Between the pads: nearer, two arms have no room; wider, and the tools leave the pictures."""
 TURN_RAD = (np.deg2rad(36.0), np.deg2rad(45.0))
 EXEMPLARY_RAD = np.deg2rad(30.0)
-STRAIGHT_COST, WAY_NOISE = 1.0, 0.3
+STRAIGHT_COST, WAY_NOISE = 1.0, 0.05
 """What a radian between the middle of the turn and the table's x axis costs, against chance."""
 SEPARATE_RAD = np.deg2rad(12.0)
 """Ways differ by at least so much in where they press."""

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from dreamitate_core.errors import DreamitateError
 
-MEASUREMENTS = ("tasks", "dream", "track", "damage", "plan", "record", "calibrate")
+MEASUREMENTS = ("tasks", "dream", "track", "damage", "plan", "tolerance", "record", "calibrate")
 """Modules of dreamitate_bench, each with `DESCRIPTION`, `add_arguments(parser)` and `run(options) -> exit code`."""
 
 
