@@ -25,9 +25,9 @@ SMALLEST_PX = 12.0
 EXPLAINED, MOSTLY_EXPLAINED = 0.55, 0.75
 """Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing, or is
 somewhat beside the tool."""
-AGREEING = 0.5
+AGREEING = 0.3
 """Agreement of either view below which a pose is doubtful: behind a hand the other view alone may look well."""
-SHOWS = 0.1
+SHOWS = 0.25
 """A view has a say from this share of the tool on."""
 UNCERTAIN_M, UNCERTAIN_RAD = 0.007, 0.1
 """Standard deviations along the worst axis from which a pose is known in part: one view hardly shows the depth."""
