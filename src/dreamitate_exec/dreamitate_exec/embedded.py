@@ -53,8 +53,7 @@ class Wanted:
 
 
 class EmbeddedPlanner:
-    """One task's arm with its tool. world: what is not touched; space: the ways there and home, over what stands there.
-    """
+    """One task's arm with its tool. world: what is not touched; space: ways there and home, over what stands there."""
 
     def __init__(self, task: Task, arm: ArmSetup) -> None:
         self.settings: PlanningSettings = planning_settings(task)
@@ -169,9 +168,7 @@ class EmbeddedPlanner:
             except PlanRefused as refused:
                 refusals.append(refused)
 
-    def _tried(
-        self, stations: Stations, start: Array, refusals: list[PlanRefused]
-    ) -> Iterator[tuple[Profile, int]]:
+    def _tried(self, stations: Stations, start: Array, refusals: list[PlanRefused]) -> Iterator[tuple[Profile, int]]:
         try:
             ranked = self.follower.ranked(stations, start)[:WAYS_MOST]
         except PlanRefused as refused:

@@ -1,8 +1,4 @@
-"""Where a redundant arm's free joint goes along a tool path: the least of all ways over a grid, by dynamic programming.
-
-Source of the method: A. P. Pashkevich, A. B. Dolgui, O. A. Chumakov, Multiobjective optimization of robot motion for
-laser cutting applications, 2004.
-"""
+"""Where a redundant arm's free joint goes along a tool path: the least of all ways over a grid."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +9,18 @@ STEP_LIMIT_RAD = 1.0
 """Largest step of a joint between two stations: a larger one is another branch, not a motion."""
 
 
-def least_effort(position: Array, step_s: Array, speed_limit: Array, start: Array, end: Array) -> tuple[list[int], float]:
+def least_effort(
+    position: Array, step_s: Array, speed_limit: Array, start: Array, end: Array
+) -> tuple[list[int], float]:
     """Return which grid value the free joint takes at each station, and the effort: infinite where there is no way.
 
+    Found by dynamic programming.
+
     position: (stations, grid, dof) rad of one branch, NaN where it cannot be; step_s: (stations - 1,) between stations;
-    speed_limit: (dof,) rad/s; start, end: (dof,) where the arm is before and afterwards. The effort is the squared shares
-    of the speed limits, summed over joints and time, and the seconds there and back at these limits.
+    speed_limit: (dof,) rad/s; start, end: (dof,) where the arm is before and afterwards. The effort is the squared
+    shares of the speed limits, summed over joints and time, and the seconds there and back at these limits.
     """
-    able = np.isfinite(position).all(axis=-1)
+    able = np.asarray(np.isfinite(position).all(axis=-1))
     cost = np.where(able[0], _seconds(position[0], start, speed_limit), np.inf)
     before: list[NDArray[np.intp]] = []
     for here, there, duration_s in zip(position[:-1], position[1:], step_s, strict=True):

@@ -15,8 +15,8 @@ from .smooth import Upright, smooth
 Array = NDArray[np.float64]
 
 STEEPEST_CLAMPED_RAD = 0.8
-"""A tool that leans more than this, and more than the task allows, is not the tool that the task speaks of: the track is
-wrong, not merely noisy."""
+"""A tool that leans more than this, and more than the task allows, is not the tool that the task speaks of: the track
+is wrong, not merely noisy."""
 
 HELD_SIGMA = 0.5
 """Share of a held limit's half width that is taken for the standard deviation of what is held."""
