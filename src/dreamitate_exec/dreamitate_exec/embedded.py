@@ -64,7 +64,7 @@ class EmbeddedPlanner:
         self.follower = PathFollower(arm.robot, self.chain, inverse, mount, arm.tool.tip, self.settings.free_axis)
         among = arm.robot, arm.tool, arm.transform_base_to_table, load_rig(task.rig)
         self.world = CollisionWorld(*among)
-        above = CollisionWorld(*among, self.settings.clear_height_m)
+        above = CollisionWorld(*among, self.settings.clear_height_m) if self.settings.clear_height_m else self.world
         self.reach_m = _reach(self.chain, arm.tool)
         limits = arm.robot.position_lower, arm.robot.position_upper
         self.space, self._path_space = (FreeSpace(world, self.reach_m, *limits) for world in (above, self.world))
