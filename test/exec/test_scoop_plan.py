@@ -1,8 +1,11 @@
-"""Paths of the scoop that the xArm 7 can only follow by moving its redundant joint freely, over what stands there."""
+"""Scooping by the xArm 7: its redundant joint moves freely, it keeps over what stands there, and bears errors."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from dreamitate.motion import move
 from dreamitate_core import se3
 from dreamitate_core.arms import load_arms
 from dreamitate_core.plan import Plan
@@ -15,6 +18,7 @@ from dreamitate_exec.plan import plan
 from dreamitate_exec.refusal import PlanRefused
 from dreamitate_exec.settings import planning_settings
 from dreamitate_sim.scene import make_scene, scene_kinds
+from dreamitate_sim.table_simulation import TableSimulation
 
 TASK = load_task("scooping")
 ARM = load_arms(TASK)[0]
@@ -66,6 +70,17 @@ def test_a_lip_that_was_seen_too_low_is_held_over_the_bowls_floors() -> None:
     assert low.transform_tool_to_frame[:, 2, 3].min() < 0.0
     made = plan(low, TASK, ARM.robot, ARM.tool, ARM.robot.home)
     assert made.transform_tool_to_table[:, 2, 3].min() > SETTINGS.tip_height_lower_m - 5e-4
+
+
+def test_beads_are_brought_over_although_the_tool_was_seen_10_mm_off(track: ToolTrajectory) -> None:
+    poses = track.transform_tool_to_frame.copy()
+    poses[:, :3, 3] += np.array([0.6, -0.6, -0.52]) * 0.010
+    simulation = TableSimulation(make_scene(TASK, HARD_SEED, "train"), [ARM])
+    off = replace(track, transform_tool_to_frame=poses)
+    assert not move(simulation, [plan(off, TASK, ARM.robot, ARM.tool, ARM.robot.home)], filmed=False).problem
+    verdict = simulation.judge()
+    assert verdict.success
+    assert verdict.figures["bowls_moved_m"] < 0.01
 
 
 def test_least_effort_is_the_least_of_all_courses() -> None:
