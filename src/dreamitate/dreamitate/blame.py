@@ -4,8 +4,8 @@ The simulator lets tools follow any path exactly, pushed by a hand that nothing 
 the first path that would have done the task clears everything before it:
 
 execute   the planned poses, followed exactly, do the task; so the arm's own motion is to blame.
-plan      they do not, but the tracked poses do, set upright at the task's working height where the task holds tools so;
-          so what the planner made of them is to blame.
+plan      they do not, but the tracked poses do, held to the task's height and tilt where the task holds tools so; so
+          what the planner made of them is to blame.
 track     the tracked poses do not, but the true poses of the clip do; so the tracker is to blame. Where the clip has no
           truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
           under 0.5.
@@ -23,8 +23,11 @@ from scipy.spatial import cKDTree
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.plan import Plan
+from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool
 from dreamitate_core.trajectory import Status, ToolTrajectory
+from dreamitate_exec.settings import planning_settings
+from dreamitate_exec.tool_path import clamp
 
 from .motion import Motion
 
@@ -53,9 +56,9 @@ def find(evidence: Evidence) -> tuple[str, str]:
     waypoints = np.stack([plan.waypoint_transform_tool_to_table for plan in evidence.plans])
     if _does_it(evidence, _stretched(times, waypoints.shape[1]), waypoints):
         return "execute", "the planned path, followed exactly, does the task; the arm's own motion did not"
-    limits = evidence.scene.task.section("planning")
-    held = set_upright(tracked, limits) if limits.get("on_limit") == "clamp" else tracked
-    if _does_it(evidence, times, held):
+    tips = [_tool_of(evidence, track).tip for track in tracks]
+    held = [hold(poses, evidence.scene.task, tip) for poses, tip in zip(tracked, tips, strict=True)]
+    if _does_it(evidence, times, np.stack(held)):
         return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
     true = [poses for track in tracks if (poses := _true_poses(evidence, track.tool)) is not None]
     if len(true) == len(tracks):
@@ -81,7 +84,7 @@ def measure(evidence: Evidence) -> dict[str, float]:
 
 
 def _measure_one(evidence: Evidence, track: ToolTrajectory, plan: Plan, motion: Motion) -> dict[str, float]:
-    tool = next(tool for tool in evidence.clip.tools if tool.name == track.tool)
+    tool = _tool_of(evidence, track)
     figures = {}
     seen = _seen(track)
     tracked = track.transform_tool_to_frame[seen]
@@ -97,14 +100,10 @@ def _measure_one(evidence: Evidence, track: ToolTrajectory, plan: Plan, motion: 
     return figures
 
 
-def set_upright(poses: Array, limits: dict[str, Any]) -> Array:
-    """Return poses (..., 4, 4) turned upright, their heading kept, at the task's working height above the table."""
-    forward = poses[..., :3, 1] * (1.0, 1.0, 0.0)
-    forward /= np.linalg.norm(forward, axis=-1, keepdims=True)
-    up = np.broadcast_to([0.0, 0.0, 1.0], forward.shape)
-    place = poses[..., :3, 3].copy()
-    place[..., 2] = np.clip(place[..., 2], limits["tip_height_lower_m"], limits["tip_height_upper_m"])
-    return se3.make_transform(np.stack([np.cross(forward, up), forward, up], axis=-1), place)
+def hold(poses: Array, task: Task, tip: Array) -> Array:
+    """Return poses (N, 4, 4) of a tool with its tip at (3,), held to the task's height and tilt if it holds tools."""
+    settings = planning_settings(task)
+    return clamp(poses, tip, settings) if settings.on_limit == "clamp" else poses
 
 
 def _does_it(evidence: Evidence, time_s: Array, poses: Array) -> bool:
@@ -115,6 +114,10 @@ def _does_it(evidence: Evidence, time_s: Array, poses: Array) -> bool:
     from dreamitate_sim.scene import ToolMotion
 
     return Demonstration(evidence.scene).follow(ToolMotion(time_s - time_s[0], poses, "given")).verdict.success
+
+
+def _tool_of(evidence: Evidence, track: ToolTrajectory) -> Tool:
+    return next(tool for tool in evidence.clip.tools if tool.name == track.tool)
 
 
 def _seen(track: ToolTrajectory) -> NDArray[np.bool_]:

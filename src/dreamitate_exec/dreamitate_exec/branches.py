@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from dreamitate_core import se3
 from dreamitate_core.robot import Robot
 
 from .chain import Chain, about_axis
+from .free_joint import least_effort
 from .inverse import Inverse
 from .refusal import PlanRefused, Reason
 
@@ -29,7 +31,11 @@ WRIST_M, CROWDING_S_PER_M = 0.10, 20.0
 """Where the wrist is behind the flange, and how many seconds of way a metre of distance to another arm is worth."""
 GENTLE_STATIONS, GENTLE_TRIES, GENTLE_ROUNDS, GENTLE_SHRINK = 24, 20, 8, 0.75
 FREEDOM_RAD = np.array([0.3, 0.4, 0.25, 0.15])
-"""How far the weights of what is free (see Profile) are varied in the search for a gentler motion."""
+"""How far what is free is varied, in weights of `_shapes`, in the search for a gentler motion."""
+KNOTS = np.linspace(0.0, 1.0, 17)
+"""Where along the path, in progress, a profile says where the redundant joint is."""
+GRID_RAD = np.linspace(-3.05, 3.05, 49)
+"""Where the redundant joint may be at each knot when every way of moving it is looked at."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +67,15 @@ class Stations:
 
 @dataclass(frozen=True)
 class Profile:
-    """What is free, in weights (4,) of `_shapes`, radians: the redundant joint, and the turn about the tool's axis."""
+    """What is free, radians. joint: (17,) the redundant joint at KNOTS, a cubic spline between them; turn: (4,) about
+    the tool's axis, in weights of `_shapes`."""
 
     joint: Array
     turn: Array
+
+    def varied(self, by: Array) -> "Profile":
+        """Return the profile with weights (8,) of `_shapes` added to the joint's course and to the turn."""
+        return Profile(self.joint + _shapes(KNOTS) @ by[:4], self.turn + by[4:])
 
 
 class PathFollower:
@@ -89,7 +100,7 @@ class PathFollower:
         self, flange: Array, stations: Stations, profiles: Sequence[Profile], kept: NDArray[np.intp], branch: int | None
     ) -> Array:
         """Return joint positions (profiles, kept, branches or 1, dof) of flange poses (profiles, kept, 4, 4)."""
-        free = np.stack([profile.joint for profile in profiles]) @ _shapes(stations.progress[kept]).T
+        free = CubicSpline(KNOTS, np.stack([profile.joint for profile in profiles]), axis=1)(stations.progress[kept])
         q = self.inverse.solve(flange.reshape(-1, 4, 4), free.ravel(), branch)
         return q.reshape(*flange.shape[:2], *q.shape[1:])
 
@@ -110,20 +121,19 @@ class PathFollower:
             return None
         kept = stations.some(GENTLE_STATIONS)
         random = np.random.default_rng(0)
-        first = best = np.concatenate([profile.joint, profile.turn])
-        lowest = np.inf
+        best, lowest = np.zeros(8), np.inf
         for shrink in GENTLE_SHRINK ** np.arange(GENTLE_ROUNDS):
             spread = shrink * scale * random.standard_normal((GENTLE_TRIES, 8))
             spread[0] = 0.0
-            tried = [Profile(both[:4], both[4:]) for both in best + spread]
+            tried = [profile.varied(by) for by in best + spread]
             flange = self._flange(stations, tried, kept)
             q = np.unwrap(self._positions(flange, stations, tried, kept, branch)[:, :, 0], axis=1)
             q += 2 * np.pi * self._turns(q, start)[0][:, None]
             cost = self._cost(q, stations, kept, start) + self._crowding(flange, stations, kept)
             least = int(np.argmin(np.where(np.isfinite(cost), cost, np.inf)))
             if cost[least] < lowest:
-                lowest, best = float(cost[least]), np.concatenate([tried[least].joint, tried[least].turn])
-        return None if best is first or np.array_equal(best, first) else Profile(best[:4], best[4:])
+                lowest, best = float(cost[least]), best + spread[least]
+        return profile.varied(best) if best.any() else None
 
     def ranked(self, stations: Stations, start: Array) -> list[tuple[Profile, int]]:
         """Return (profile, branch) pairs by their cost. Raises PlanRefused where none reaches the whole path."""
@@ -143,6 +153,25 @@ class PathFollower:
         crowding = self._crowding(flange, stations, kept)[numbers // self.inverse.branches]
         numbers = numbers[np.argsort(self._cost(q, stations, kept, start) + crowding, kind="stable")]
         return [(profiles[n // self.inverse.branches], int(n % self.inverse.branches)) for n in numbers]
+
+    def freed(self, stations: Stations, start: Array) -> list[tuple[Profile, int]]:
+        """Return (profile, branch) pairs, the least effort first, whose redundant joint takes any course at all.
+
+        At most one per branch, within the joints' limits; none for arms that have no redundant joint.
+        """
+        if not self.inverse.redundant:
+            return []
+        first, last = np.flatnonzero(stations.progress == 0.0)[-1], np.flatnonzero(stations.progress == 1.0)[0]
+        at = np.linspace(first, last, len(KNOTS)).round().astype(int)
+        flange = self._flange(stations, [Profile(np.zeros(len(KNOTS)), np.zeros(4))], at)[0]
+        q = self.inverse.solve(np.repeat(flange, len(GRID_RAD), axis=0), np.tile(GRID_RAD, len(at)))
+        q = q.reshape(len(at), len(GRID_RAD), *q.shape[1:])
+        lower, upper = self.robot.position_lower + LIMIT_MARGIN_RAD, self.robot.position_upper - LIMIT_MARGIN_RAD
+        q = np.where(((q > lower) & (q < upper)).all(axis=-1, keepdims=True), q, np.nan)
+        step_s, limit = np.diff(stations.time_s[at]), self.robot.velocity_limit
+        courses = [least_effort(q[:, :, n], step_s, limit, start, self.robot.home) for n in range(q.shape[2])]
+        found = sorted((effort, n, course) for n, (course, effort) in enumerate(courses) if np.isfinite(effort))
+        return [(Profile(GRID_RAD[course], np.zeros(4)), n) for _, n, course in found]
 
     def _reaching(self, q: Array, stations: Stations, kept: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Return which ways (n,) reach every station. Raises PlanRefused where none does."""
@@ -228,7 +257,9 @@ class PathFollower:
         elif redundant:
             own = max(abs(float((steps @ self._mount[2, :3]).sum())), 1.0)
             joints = list(itertools.product(np.linspace(-3.0, 3.0, 25), [0.0, -0.6, 0.6, -own, own]))
-        return [Profile(np.array([*joint, 0, 0]), np.array([*spin, 0, 0])) for joint in joints for spin in spins]
+        return [
+            Profile(joint[0] + joint[1] * (KNOTS - 0.5), np.array([*spin, 0, 0])) for joint in joints for spin in spins
+        ]
 
 
 def _shapes(progress: Array) -> Array:

@@ -38,9 +38,16 @@ class Contact:
 
 
 class CollisionWorld:
-    """An arm with its tool among fixed things, in the arm's base frame."""
+    """An arm with its tool among fixed things, in the arm's base frame. table_height_m: of the table that counts."""
 
-    def __init__(self, robot: Robot, tool: Tool, transform_base_to_table: Array, rig: StereoRig | None) -> None:
+    def __init__(
+        self,
+        robot: Robot,
+        tool: Tool,
+        transform_base_to_table: Array,
+        rig: StereoRig | None,
+        table_height_m: float = 0.0,
+    ) -> None:
         self._model, self._geometry = _arm_geometry(robot, tool)
         self.arm_shapes: list[pin.GeometryObject] = list(self._geometry.geometryObjects)
         self._data = self._model.createData()
@@ -56,7 +63,8 @@ class CollisionWorld:
             if self._joint_of(name) < robot.dof - 1:  # the last two links lie behind the flange's plane, whatever turns
                 self._pair(TOOL, name, SELF_CLEARANCE_M)
         # The base, and what only turns on it, stay where they are above the table.
-        self._add_fixtures(transform_base_to_table, rig, [name for name in links if self._joint_of(name) > 1])
+        movers = [name for name in links if self._joint_of(name) > 1]
+        self._add_fixtures(transform_base_to_table, rig, movers, table_height_m)
         self._geometry_data = self._geometry.createData()
         for request, clearance in zip(self._geometry_data.collisionRequests, self._clearance, strict=True):
             request.security_margin = clearance
@@ -78,10 +86,12 @@ class CollisionWorld:
             smallest = min(smallest, *(self._geometry_data.distanceResults[k].min_distance for k in kept))
         return float(smallest)
 
-    def _add_fixtures(self, transform_base_to_table: Array, rig: StereoRig | None, movers: list[str]) -> None:
+    def _add_fixtures(
+        self, transform_base_to_table: Array, rig: StereoRig | None, movers: list[str], table_height_m: float
+    ) -> None:
         transform_table_to_base = se3.inverse(transform_base_to_table)
         up = transform_table_to_base[:3, 2]
-        table = coal.Halfspace(up, float(up @ transform_table_to_base[:3, 3]))
+        table = coal.Halfspace(up, float(up @ transform_table_to_base[:3, 3]) + table_height_m)
         self._add("table", 0, pin.SE3.Identity(), table)
         for name in movers:
             self._pair(name, "table", FIXTURE_CLEARANCE_M)

@@ -53,7 +53,7 @@ class Wanted:
 
 
 class EmbeddedPlanner:
-    """One task's arm with its tool."""
+    """One task's arm with its tool. world: what is not touched; space: ways there and home, over what stands there."""
 
     def __init__(self, task: Task, arm: ArmSetup) -> None:
         self.settings: PlanningSettings = planning_settings(task)
@@ -62,9 +62,12 @@ class EmbeddedPlanner:
         inverse = load_inverse(arm.robot, self.chain)
         mount = arm.tool.transform_tool_to_flange
         self.follower = PathFollower(arm.robot, self.chain, inverse, mount, arm.tool.tip, self.settings.free_axis)
-        self.world = CollisionWorld(arm.robot, arm.tool, arm.transform_base_to_table, load_rig(task.rig))
+        among = arm.robot, arm.tool, arm.transform_base_to_table, load_rig(task.rig)
+        self.world = CollisionWorld(*among)
+        above = CollisionWorld(*among, self.settings.clear_height_m) if self.settings.clear_height_m else self.world
         self.reach_m = _reach(self.chain, arm.tool)
-        self.space = FreeSpace(self.world, self.reach_m, arm.robot.position_lower, arm.robot.position_upper)
+        limits = arm.robot.position_lower, arm.robot.position_upper
+        self.space, self._path_space = (FreeSpace(world, self.reach_m, *limits) for world in (above, self.world))
 
     def plan(self, track: ToolTrajectory, start_position: ArrayLike, progress: Progress) -> Plan:
         """Return the motion from the start over the tracked path back to the arm's home. Raises PlanRefused."""
@@ -155,23 +158,35 @@ class EmbeddedPlanner:
     ) -> Iterator[Array]:
         """Yield the joint positions (N, dof) at the stations of every way that holds, the most promising first.
 
-        Gentler versions of the first few come before the ways as they were ranked. Ways that do not hold are noted in
-        `refusals`. Raises PlanRefused where none reaches the whole path.
+        Gentler versions of the first few come before the ways as they were ranked; ways in which the redundant joint
+        takes any course come last. What does not hold is noted in `refusals`.
         """
-        for number, (profile, branch) in enumerate(self._tried(stations, start)):
+        for number, (profile, branch) in enumerate(self._tried(stations, start, refusals)):
             progress("reach", 0.2 + 0.4 * number / WAYS_MOST)
             try:
                 yield self._follow(stations, profile, branch, start)
             except PlanRefused as refused:
                 refusals.append(refused)
 
-    def _tried(self, stations: Stations, start: Array) -> Iterator[tuple[Profile, int]]:
-        ranked = self.follower.ranked(stations, start)[:WAYS_MOST]
-        for profile, branch in ranked[:GENTLE_WAYS]:
+    def _tried(self, stations: Stations, start: Array, refusals: list[PlanRefused]) -> Iterator[tuple[Profile, int]]:
+        try:
+            ranked = self.follower.ranked(stations, start)[:WAYS_MOST]
+        except PlanRefused as refused:
+            refusals.append(refused)
+            ranked = []
+        yield from self._gentler(ranked[:GENTLE_WAYS], stations, start)
+        yield from ranked
+        freed = self.follower.freed(stations, start)
+        yield from self._gentler(freed, stations, start)
+        yield from freed
+
+    def _gentler(
+        self, pairs: list[tuple[Profile, int]], stations: Stations, start: Array
+    ) -> Iterator[tuple[Profile, int]]:
+        for profile, branch in pairs:
             gentler = self.follower.gentler(stations, profile, branch, start)
             if gentler is not None:
                 yield gentler, branch
-        yield from ranked
 
     def _follow(self, stations: Stations, profile: Profile, branch: int, start: Array) -> Array:
         """Return the joint positions (N, dof) at the stations. Raises PlanRefused where this way does not hold."""
@@ -195,7 +210,7 @@ class EmbeddedPlanner:
             at, joint = _largest(jump)
             text = f"{robot.joint_names[joint]} would jump by {jump[at, joint]:.2f} rad; at most {JUMP_RAD} is moved."
             raise PlanRefused(Reason.JOINT_JUMP, text, int(waypoint[at + 1]), float(jump[at, joint]), JUMP_RAD)
-        contact = self.space.contact(q)
+        contact = self._path_space.contact(q)
         if contact is not None:
             text = f"{stations.on_the_way(contact.index)}{contact.text}."
             raise PlanRefused(Reason.COLLISION, text, int(waypoint[contact.index]))

@@ -20,7 +20,8 @@ class PlanningSettings:
     (on_limit: clamp) or refused (refuse) where the task gives limits. Deviations bound what smoothing may change.
     free_axis: the tool's own axis through its tip about which the task leaves it free to turn, or None.
     tool_acceleration: what a hand is expected to do; sweeping demonstrations have 0.09 m/s^2 and 0.6 rad/s^2 (rms, per
-    axis). free_speed: share of the arm's speed and acceleration limits used where the tool is above the table.
+    axis). clear_height_m: of what stands on the table, over which arm and tool stay on the way to the path and home.
+    free_speed: share of the arm's speed and acceleration limits used where the tool is above the table.
     """
 
     workspace_lower_m: Array
@@ -31,6 +32,7 @@ class PlanningSettings:
     on_limit: str = "refuse"
     free_axis: Array | None = None
     approach_height_m: float = 0.08
+    clear_height_m: float = 0.0
     score_lower: float = 0.2
     bridged_frames: int = 2
     tool_speed_limit_m_s: float = 1.5

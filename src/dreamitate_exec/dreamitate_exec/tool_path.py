@@ -15,7 +15,8 @@ from .smooth import Upright, smooth
 Array = NDArray[np.float64]
 
 STEEPEST_CLAMPED_RAD = 0.8
-"""A tool that leans more than this is not the tool that the task speaks of: the track is wrong, not merely noisy."""
+"""A tool that leans more than this, and more than the task allows, is not the tool that the task speaks of: the track
+is wrong, not merely noisy."""
 
 HELD_SIGMA = 0.5
 """Share of a held limit's half width that is taken for the standard deviation of what is held."""
@@ -99,7 +100,7 @@ def check_path(
     """
     held, holds = path.poses(path.time_s), settings.on_limit == "clamp"
     tilt = tilt_of((asked if holds else held)[:, :3, :3])[0]
-    steepest = STEEPEST_CLAMPED_RAD if holds else settings.tilt_limit_rad
+    steepest = max(STEEPEST_CLAMPED_RAD, settings.tilt_limit_rad) if holds else settings.tilt_limit_rad
     if np.isfinite(settings.tilt_limit_rad) and tilt.max() > steepest:
         at = int(np.argmax(tilt))
         text = f"the tool leans {tilt[at]:.2f} rad; at most {steepest:.2f} is allowed."
