@@ -54,6 +54,15 @@ def good() -> blame.Evidence:
     return blame.Evidence(scene, clip, [track], [plan], [motion])
 
 
+def test_a_policy_without_a_dream(good: blame.Evidence) -> None:
+    assert blame.find(replace(good, clip=None))[0] == "execute"
+    aside = missing(good.tracks[0].transform_tool_to_frame)
+    wrong = [replace(good.tracks[0], transform_tool_to_frame=aside)]
+    evidence = replace(good, clip=None, tracks=wrong, plans=[plan_through(aside)])
+    assert blame.find(evidence)[0] == "policy"
+    assert "tracking_error_m" not in blame.measure(evidence)
+
+
 def test_execute(good: blame.Evidence) -> None:
     assert blame.find(good)[0] == "execute"
 

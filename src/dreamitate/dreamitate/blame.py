@@ -10,6 +10,7 @@ track     the tracked poses do not, but the true poses of the clip do; so the tr
           truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
           under 0.5.
 dream     everything else: what the dream shows does not do the task.
+policy    the same, where a policy gave the path and nothing was dreamed.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,7 @@ from scipy.spatial import cKDTree
 from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.plan import Plan
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.trajectory import Status, ToolTrajectory
 
 from .motion import Motion
@@ -35,10 +36,11 @@ LOW_SCORE = 0.5
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an episode left. scene: dreamitate_sim's; tracks: in the table frame, one per tool, as plans and motions."""
+    """What an episode left. scene: dreamitate_sim's; clip: the dream, None where a policy gave the path without one;
+    tracks: in the table frame, one per tool, as plans and motions."""
 
     scene: Any
-    clip: Clip
+    clip: Clip | None
     tracks: Sequence[ToolTrajectory]
     plans: Sequence[Plan]
     motions: Sequence[Motion]
@@ -57,6 +59,8 @@ def find(evidence: Evidence) -> tuple[str, str]:
     held = set_upright(tracked, limits) if limits.get("on_limit") == "clamp" else tracked
     if _does_it(evidence, times, held):
         return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
+    if evidence.clip is None:
+        return "policy", "the policy's path, followed exactly, does not do the task"
     true = [poses for track in tracks if (poses := _true_poses(evidence, track.tool)) is not None]
     if len(true) == len(tracks):
         if _does_it(evidence, tracks[0].time_s, np.stack(true)):
@@ -81,7 +85,7 @@ def measure(evidence: Evidence) -> dict[str, float]:
 
 
 def _measure_one(evidence: Evidence, track: ToolTrajectory, plan: Plan, motion: Motion) -> dict[str, float]:
-    tool = next(tool for tool in evidence.clip.tools if tool.name == track.tool)
+    tool = load_tool(track.tool)
     figures = {}
     seen = _seen(track)
     tracked = track.transform_tool_to_frame[seen]
@@ -128,6 +132,8 @@ def _stretched(times: Array, count: int) -> Array:
 
 def _true_poses(evidence: Evidence, tool: str) -> Array | None:
     """Return the clip's true transform_tool_to_table (12, 4, 4) of a tool, None where it has no truth."""
+    if evidence.clip is None:
+        return None
     truth, to_table = evidence.clip.truth, evidence.clip.rig.transform_reference_to_table
     if truth is None or to_table is None or tool not in truth:
         return None
