@@ -118,7 +118,7 @@ scene_kinds: Registry[SceneKind] = Registry("task scene")
 
 
 def scene_kind(task: Task) -> SceneKind:
-    """Return the task's part of the simulator. A module that the task's file names (`scene: my_tasks.nudge`) is imported
+    """Return the task's part of the simulator. A module that its file names (`scene: my_tasks.nudge`) is imported
     first; it registers the task. Raises DreamitateError where there is no such module or registration."""
     module = task.settings.get("scene")
     if module is not None:
