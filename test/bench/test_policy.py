@@ -151,7 +151,7 @@ def test_both_photos_count_and_only_pooling_forgets_the_place(pooled: bool) -> N
         assert not torch.allclose(features, network.encode(two))
         maps = torch.rand(1, 512, 3, 3)
         turned = maps.flip(-1)
-        reduce = network.encoders[0].reduce
+        reduce: Any = network.encoders[0].reduce
         assert torch.allclose(reduce(maps), reduce(turned), atol=1e-6) is pooled
 
 

@@ -24,7 +24,7 @@ from .policy_poses import to_paths
 
 KIND = "diffusion_policy"
 WEIGHTS = "model.safetensors"
-NOISE = {
+NOISE: dict[str, Any] = {
     "num_train_timesteps": 100,
     "beta_schedule": "squaredcos_cap_v2",
     "clip_sample": True,
@@ -73,7 +73,7 @@ class DiffusionPolicy:
 @torch.no_grad()
 def sample(network: PolicyNetwork, photos: Tensor, random: torch.Generator) -> Tensor:
     """Return sequences (N, 12, A) in -1..1 for photos (N, 2, 3, H, W) in 0..1, from noise in 16 steps of DDIM."""
-    scheduler = DDIMScheduler(**NOISE)
+    scheduler: Any = DDIMScheduler(**NOISE)
     scheduler.set_timesteps(SAMPLING_STEPS)
     noise = torch.randn((len(photos), STEPS, network.config["numbers"]), generator=random)
     with torch.autocast(photos.device.type, dtype=torch.bfloat16):

@@ -4,13 +4,19 @@ camera, and a 1D U-Net over the sequence of poses whose layers the photos and th
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from diffusers.models.embeddings import Timesteps
 from torch import Tensor, nn
 from transformers import ResNetConfig, ResNetModel
 
-RESNET_18 = {"embedding_size": 64, "hidden_sizes": [64, 128, 256, 512], "depths": [2, 2, 2, 2], "layer_type": "basic"}
+RESNET_18: dict[str, Any] = {
+    "embedding_size": 64,
+    "hidden_sizes": [64, 128, 256, 512],
+    "depths": [2, 2, 2, 2],
+    "layer_type": "basic",
+}
 RESNET_STRIDE, RESNET_CHANNELS = 32, 512
 GROUP = 16
 """Channels per group of the norm that replaces BatchNorm, which averaged weights do not go with (Diffusion Policy)."""
@@ -59,7 +65,6 @@ class PhotoEncoder(nn.Module):
         super().__init__()
         self.resnet = ResNetModel(ResNetConfig(**RESNET_18))
         use_group_norm(self.resnet)
-        self.resnet.pooler = nn.Identity()
         if pooled:
             self.reduce = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         else:

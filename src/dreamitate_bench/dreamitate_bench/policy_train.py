@@ -77,7 +77,7 @@ class PolicyRun:
             weight_decay=settings.weight_decay,
             fused=True,
         )
-        self.noise = DDPMScheduler(**NOISE)
+        self.noise: Any = DDPMScheduler(**NOISE)
         moved = [moved_paths(clips.paths, move) for move in farthest_moves(self.mirrored)]
         self.lower, self.upper = limits(np.concatenate(moved))
         self.step, self.seen, self.elapsed_s = 0, 0, 0.0
