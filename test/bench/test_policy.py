@@ -1,6 +1,7 @@
 """The Diffusion Policy baseline, at small size: its numbers, its training set, its training, what it says."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from dreamitate_bench import policy_clips, policy_network, policy_train
 from dreamitate_bench.policy import DiffusionPolicy, sample
 from dreamitate_bench.policy_augment import moved_paths, moved_photos, random_move
-from dreamitate_bench.policy_clips import PolicyClips, prepare
+from dreamitate_bench.policy_clips import prepare
 from dreamitate_bench.policy_network import NetworkSize, PolicyNetwork, SequenceUnet
 from dreamitate_bench.policy_poses import limits, to_numbers, to_paths
 from dreamitate_bench.policy_train import PolicyRun, PolicySettings, train_policy
@@ -170,6 +171,20 @@ def test_only_sure_tracks_within_reach_are_learnt_from(data: Path, monkeypatch: 
     assert prepare(TASK, data).names == clips.names
 
 
+def test_what_was_labelled_is_not_tracked_again(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tracks that `dreamitate label` left, corrected by a person perhaps, are taken as they are."""
+    before = prepare(TASK, data)
+    for name in before.names:
+        (data / "policy" / f"{name}.track.npz").rename(data / name / "track.npz")
+    (data / "policy" / "clip-3.lost.txt").unlink()
+    (data / "clip-3" / "track.npz").write_bytes(b"cut off")
+    monkeypatch.setattr(policy_clips, "track", None)
+    after = prepare(TASK, data)
+    assert after.names == before.names
+    assert np.array_equal(after.paths, before.paths)
+    assert "cannot be read" in (data / "policy" / "clip-3.lost.txt").read_text()
+
+
 def test_a_folder_without_clips(tmp_path: Path) -> None:
     with pytest.raises(DreamitateError, match="no clip folders"):
         prepare(TASK, tmp_path)
@@ -239,7 +254,7 @@ def test_it_learns(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Of one clip that is not moved, the way is known after sixty steps."""
     monkeypatch.setattr(policy_train, "random_move", lambda *_: np.eye(4))
     clips = prepare(TASK, data)
-    one = PolicyClips(clips.names[2:], clips.photos[2:], clips.paths[2:], clips.rig, 0)
+    one = replace(clips, names=clips.names[2:], photos=clips.photos[2:], paths=clips.paths[2:], rigs=clips.rigs[2:])
     settings = PolicySettings(samples=120, batch=2, channels=(16, 32, 64), learning_rate=2e-3, warm_up=5)
     run = PolicyRun(TASK, one, tmp_path / "run", settings)
     while run.done < 1:

@@ -1,8 +1,9 @@
 """The baseline's training set: the photos of demonstrations, and how the tools moved as our tracker saw it.
 
 Each clip folder of `data` is prepared once, into `data/policy/`: `<clip>.photos.npy`, uint8 (2, 224, 384, 3), and
-`<clip>.track.npz`, or `<clip>.lost.txt` with the reason where the tracker was not sure of every tool in every frame (by
-the rule of `dreamitate label`). Clips whose track leaves the task's workspace are left out, too.
+`<clip>.track.npz`, or `<clip>.lost.txt` with the reason where the tracker was not sure of every tool in every frame.
+What is sure is the rule of `dreamitate label`, whose tracks are taken where it was run. Clips whose track leaves the
+task's workspace are left out, too.
 """
 
 from collections.abc import Sequence
@@ -35,12 +36,14 @@ FOLDER = "policy"
 @dataclass(frozen=True)
 class PolicyClips:
     """What is learnt from. names: of N clips; photos: files of (2, H, W, 3); paths: (N, tools, 12, 4, 4)
-    transform_tool_to_table; rig: of the photos' size; lost: how many clips were left out."""
+    transform_tool_to_table; rigs: of the clips, at the photos' size; clip_size: pixels, before the photos were resized;
+    lost: how many clips were left out."""
 
     names: list[str]
     photos: list[Path]
     paths: Array
-    rig: StereoRig
+    rigs: list[StereoRig]
+    clip_size: tuple[int, int]
     lost: int
 
     def __len__(self) -> int:
@@ -71,15 +74,22 @@ def prepare(task: Task, data: Path, workers: int = 0, progress: Progress = quiet
 
 def _collect(task: Task, folders: Sequence[Path], out: Path) -> PolicyClips:
     tracked = [folder for folder in folders if _track_file(out, folder.name).is_file()]
-    paths = {folder.name: _paths(task, folder, _track_file(out, folder.name)) for folder in tracked}
+    rigs = {folder.name: read_rig(folder / "cameras.json") for folder in tracked}
+    paths = {name: _paths(task, rig, _track_file(out, name)) for name, rig in rigs.items()}
     names = [name for name, path in paths.items() if _within_reach(task, path)]
     if not names:
         raise DreamitateError(
             f"In none of the {len(folders)} clips the tracker was sure of the tools; {out}/*.lost.txt say why."
         )
-    rig = read_rig(folders[0] / "cameras.json").cropped_and_resized(WIDTH, HEIGHT)
-    photos = [_photos_file(out, name) for name in names]
-    return PolicyClips(names, photos, np.stack([paths[name] for name in names]), rig, len(folders) - len(names))
+    first = rigs[names[0]].camera_1
+    return PolicyClips(
+        names=names,
+        photos=[_photos_file(out, name) for name in names],
+        paths=np.stack([paths[name] for name in names]),
+        rigs=[rigs[name].cropped_and_resized(WIDTH, HEIGHT) for name in names],
+        clip_size=(first.width, first.height),
+        lost=len(folders) - len(names),
+    )
 
 
 def _within_reach(task: Task, paths: Array) -> bool:
@@ -90,9 +100,9 @@ def _within_reach(task: Task, paths: Array) -> bool:
     return bool(((lower <= tips) & (tips <= upper)).all())
 
 
-def _paths(task: Task, folder: Path, track_file: Path) -> Array:
+def _paths(task: Task, rig: StereoRig, track_file: Path) -> Array:
     """Return transform_tool_to_table (tools, 12, 4, 4) of the task's tools."""
-    tracks, rig = read_tracks(track_file), read_rig(folder / "cameras.json")
+    tracks = read_tracks(track_file)
     return np.stack([track_on_table(tracks, name, rig).transform_tool_to_frame for name in task.tools])
 
 
@@ -103,8 +113,9 @@ def _prepare_one(folder: str, name: str, out: str) -> None:
         clip = read_clip(Path(folder))
         photos = np.stack([crop_and_resize(photo, WIDTH, HEIGHT) for photo in (clip.background_1, clip.background_2)])
         np.save(_photos_file(Path(out), name), photos)
-        tracks = track(clip)
-        reason = why_low(tracks.values())
+        labelled = Path(folder) / "track.npz"
+        tracks = read_tracks(labelled) if labelled.is_file() else track(clip)
+        reason = "" if clip.info.get("accepted") else why_low(tracks.values())
     except DreamitateError as error:
         reason = str(error)
     target = Path(out) / f"{name}.lost.txt" if reason else _track_file(Path(out), name)

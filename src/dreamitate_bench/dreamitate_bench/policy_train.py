@@ -129,7 +129,7 @@ class PolicyRun:
         photos, sequences = [], []
         for index in indices:
             move = random_move(self.random, self.mirrored)
-            pictures = torch.from_numpy(moved_photos(self.clips.read_photos(index), self.clips.rig, move))
+            pictures = torch.from_numpy(moved_photos(self.clips.read_photos(index), self.clips.rigs[index], move))
             photos.append(relit(pictures.permute(0, 3, 1, 2).float().div_(255), self.random))
             numbers = to_numbers(moved_paths(self.clips.paths[index], move))
             sequences.append(2 * (numbers - self.lower) / (self.upper - self.lower) - 1)
@@ -146,6 +146,7 @@ class PolicyRun:
             "upper": self.upper.tolist(),
             "clips": len(self.clips),
             "clips_lost": self.clips.lost,
+            "clip_size": self.clips.clip_size,
             **counters,
             "epochs": round(self.seen / len(self.clips), 2),
             "mirrored": self.mirrored,
