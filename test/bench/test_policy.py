@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from dreamitate import cli
 from dreamitate_bench import policy_clips, policy_network, policy_train
 from dreamitate_bench.policy import DiffusionPolicy, sample
 from dreamitate_bench.policy_augment import moved_paths, moved_photos, random_move
@@ -16,12 +17,13 @@ from dreamitate_bench.policy_clips import prepare
 from dreamitate_bench.policy_network import NetworkSize, PolicyNetwork, SequenceUnet
 from dreamitate_bench.policy_poses import limits, to_numbers, to_paths
 from dreamitate_bench.policy_train import PolicyRun, PolicySettings, train_policy
+from dreamitate_bench.tasks_trials import model_folder
 from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
 from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import quiet
-from dreamitate_core.task import load_task
+from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_core.video import StereoVideo
@@ -265,6 +267,27 @@ def test_it_learns(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     error, before = ((each - wanted).abs().mean() for each in (drawn, untrained))
     assert error < 0.15
     assert error < before / 3
+
+
+def test_the_command_trains_where_the_benchmark_looks(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Any] = []
+
+    def train(task: Task, clips: Path, out: Path, settings: PolicySettings, *_: object) -> Path:
+        asked.append((task.name, clips, settings))
+        return out / "model"
+
+    monkeypatch.setattr(policy_train, "train_policy", train)
+    command = ["train", "--task", "sweeping", "--data", str(data), "--policy", "diffusion_policy"]
+    assert cli.main([*command, "--minutes", "2"]) == 0
+    assert str(model_folder("sweeping", "diffusion_policy")) in capsys.readouterr().out
+    assert cli.main([*command, "--samples", "640", "--seed", "3"]) == 0
+    (timed, counted) = asked
+    assert timed == ("sweeping", data, PolicySettings(budget_s=120.0))
+    assert counted[2] == PolicySettings(samples=640, seed=3)
+    assert cli.main([*command, "--base", "svd"]) == 2
+    assert "name one of them" in capsys.readouterr().err
 
 
 def test_progress_says_what_is_done(data: Path) -> None:

@@ -20,8 +20,8 @@ RESNET_18: dict[str, Any] = {
 RESNET_STRIDE, RESNET_CHANNELS = 32, 512
 GROUP = 16
 """Channels per group of the norm that replaces BatchNorm, which averaged weights do not go with (Diffusion Policy)."""
-FEATURES = 512
-"""Numbers that stand for a photo."""
+FEATURES = RESNET_CHANNELS
+"""Numbers that stand for a photo; pooling leaves one per channel."""
 KEPT_CHANNELS = 64
 LEVEL_FEATURES = 128
 KERNEL, GROUPS = 5, 8
