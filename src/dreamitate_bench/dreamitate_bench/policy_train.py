@@ -37,9 +37,9 @@ RECORD_EVERY = 20
 
 @dataclass
 class PolicySettings:
-    """Training of the policy: Diffusion Policy's settings, but for the batch (64), the warm-up (500) and the U-Net's
-    channels (twice as many), which one CPU core has no time for. draws: noises per photo, for the photos are what takes
-    the time. How long: budget_s or samples if not 0, else epochs.
+    """Training of the policy: Diffusion Policy's settings, but for the batch (64), the warm-up (500), the U-Net's channels
+    (twice as many), which one CPU core has no time for, and the rate (1e-4), which is for networks that begin trained.
+    draws: noises per photo, for the photos are what takes the time. How long: budget_s or samples if not 0, else epochs.
     """
 
     epochs: int = 200
@@ -47,7 +47,7 @@ class PolicySettings:
     budget_s: float = 0.0
     batch: int = 16
     draws: int = 4
-    learning_rate: float = 1e-4
+    learning_rate: float = 3e-4
     warm_up: int = 200
     weight_decay: float = 1e-6
     average_power: float = 0.75
