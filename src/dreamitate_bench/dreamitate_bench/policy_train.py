@@ -37,9 +37,11 @@ RECORD_EVERY = 20
 
 @dataclass
 class PolicySettings:
-    """Training of the policy: Diffusion Policy's settings, but for the batch (64), the warm-up (500), the U-Net's channels
-    (twice as many), which one CPU core has no time for, and the rate (1e-4), which is for networks that begin trained.
-    draws: noises per photo, for the photos are what takes the time. How long: budget_s or samples if not 0, else epochs.
+    """Training of the policy. How long: budget_s or samples if not 0, else epochs; draws: noises per photo, for
+    the photos are what takes the time.
+
+    The other settings are Diffusion Policy's, but for batch (64), warm-up (500) and channels (twice as many), which one
+    CPU core has no time for, and the rate (1e-4), which is for networks that begin trained.
     """
 
     epochs: int = 200
