@@ -92,6 +92,10 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
         [" 600 ", " 2/4 (15-85 %) "],
         [" 900 ", " 2/4 (15-85 %) "],
     ]
+    stages = text[text.index("## Failures") : text.index("## Fewer")]
+    assert "| Trials | failed: policy | failed: track | seconds per trial |" in stages
+    assert "| rotation, dream, 300 demonstrations |  | 4 | 2 |" in stages
+    assert "in models/scooping" in text  # and not in a folder of this machine
     assert "No trained policy in runs/train/sweeping_diffusion_policy/model" in text
     assert "dreamitate train --task scooping" in text
     report = json.loads(Path("runs/bench/report.json").read_text())

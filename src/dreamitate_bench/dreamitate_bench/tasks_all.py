@@ -79,7 +79,7 @@ def run_cell(cell: Cell, how: HowToRun) -> dict[str, Any]:
         settings = settings_of(cell.task, cell.generator, how.tracker, how.planner, cell.model)
     except NotTrainedError as missing:
         print(f"  not trained: {missing}", flush=True)
-        return {**about, "not_trained": str(missing)}
+        return {**about, "not_trained": str(missing).replace(f"{Path.cwd()}/", "")}
     seeds = how.seeds or list(range(OTHER_TRIALS.get(cell.task, TRIALS)))
     results = run_trials(seeds, settings, folder, how.workers, how.ray)
     report = summarise(results, settings)
@@ -108,7 +108,7 @@ def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
     for task in tasks:
         shown = [said(whole_ones.get((task, generator))) for generator in GENERATORS]
         lines.append(f"| {' | '.join([task, *shown, *PAPER.get(task, ('-', '-'))])} |")
-    lines += ["", *_failures(cells), *_fractions(cells), *_pictures(cells)]
+    lines += ["", *_stages_and_times(cells), *_fractions(cells), *_pictures(cells)]
     missing = [cell["not_trained"] for cell in cells if "not_trained" in cell]
     if missing:
         lines += ["## Not trained", "", *(f"- {reason}" for reason in missing), ""]
@@ -136,19 +136,20 @@ def _between(interval: tuple[float, float] | None, form: str) -> str:
     return "" if interval is None else f" ({form.format(interval[0])}-{form.format(interval[1])})"
 
 
-def _failures(cells: Sequence[dict[str, Any]]) -> list[str]:
+def _stages_and_times(cells: Sequence[dict[str, Any]]) -> list[str]:
     run = [cell for cell in cells if "trials" in cell]
     stages = sorted({stage for cell in run for stage in cell["failures_by_stage"]})
-    if not stages:
-        return []
+    head = ["Trials", *(f"failed: {stage}" for stage in stages), "seconds per trial"]
     rows = [
-        f"| {_what(cell)} | "
-        + " | ".join(str(cell["failures_by_stage"].get(stage, "")) for stage in stages)
-        + f" | {cell['seconds'] / cell['trials']:.0f} |"
+        [
+            _what(cell),
+            *(str(cell["failures_by_stage"].get(stage, "")) for stage in stages),
+            f"{cell['seconds'] / cell['trials']:.0f}",
+        ]
         for cell in run
     ]
-    head = [f"| Trials | {' | '.join(stages)} | s per trial |", "|---" * (len(stages) + 2) + "|"]
-    return ["## Failures by stage", "", *head, *rows, ""]
+    lines = [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]]
+    return ["## Failures by stage, and time", "", *lines, ""]
 
 
 def _fractions(cells: Sequence[dict[str, Any]]) -> list[str]:
