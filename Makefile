@@ -7,7 +7,7 @@ TASK ?= sweeping
 SEED ?= 1
 arguments = $(foreach name,ROBOT GENERATOR TRACKER PLANNER,$(if $($(name)),$(shell echo $(name) | tr A-Z a-z):=$($(name))))
 
-.PHONY: help setup rollout test lint bench-tasks train-small picture clean
+.PHONY: help setup rollout test lint bench-tasks bench-all train-small picture clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -29,6 +29,9 @@ test: lint  ## lint, then all tests
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)
+
+bench-all: setup  ## all tasks by replay, dream and Diffusion Policy: runs/bench/report.md; goes on where it stopped [ARGS=]
+	@.venv/bin/dreamitate bench tasks --all $(ARGS)
 
 bench-%: setup  ## any other measurement of the README: make bench-plan ARGS="--robot xarm7"
 	@.venv/bin/dreamitate bench $* $(ARGS)

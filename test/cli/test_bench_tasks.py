@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamitate import cli
-from dreamitate_bench import tasks
+from dreamitate_bench import tasks, tasks_report, tasks_trials
 from dreamitate_bench.wilson import wilson_interval
 from dreamitate_core.errors import DreamitateError
 
@@ -34,12 +34,12 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Replace the processes; the list says which seeds were run."""
     seeds_run: list[int] = []
 
-    def run_all(seeds: list[int], settings: dict[str, Any], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    def run_all(seeds: list[int], *_: object) -> Iterator[tuple[int, dict[str, Any]]]:
         for seed in reversed(seeds):
             seeds_run.append(seed)
             yield seed, made_up_result(seed)
 
-    monkeypatch.setattr(tasks, "run_all", run_all)
+    monkeypatch.setattr(tasks_trials, "run_all", run_all)
     return seeds_run
 
 
@@ -68,7 +68,7 @@ def test_table_report_and_last_line(tmp_path: Path, ran: list[int], capsys: pyte
 
 def test_the_table_counts_beads_where_beads_are_counted() -> None:
     result = {**made_up_result(1000), "figures": {"beads_in_bowl": 7.0, "obstacles_touched": 0.0}}
-    assert "7 beads" in tasks.table({1000: result})
+    assert "7 beads" in tasks_report.table({1000: result})
 
 
 def test_goes_on_where_it_was(tmp_path: Path, ran: list[int]) -> None:
@@ -101,14 +101,15 @@ def test_missing_weights_are_one_line_before_any_process(
     assert "dreamitate train" in said
 
 
-def test_processes_report_a_failure_with_its_stage() -> None:
+def test_processes_report_a_failure_with_its_stage(tmp_path: Path) -> None:
     """In real processes: an unknown generator is a failure of the stage `dream`, not a crash of the bench."""
     settings = {
         **{"task": "sweeping", "generator": "magic", "tracker": "region", "planner": "embedded"},
         "model": "",
     }
-    results = dict(tasks.run_all([1000, 1001], settings, 2))
+    results = dict(tasks_trials.run_all([1000, 1001], settings, tmp_path, 2))
     assert set(results) == {1000, 1001}
+    assert (tmp_path / "1000.jpg").is_file()  # what was seen until then
     for result in results.values():
         assert (result["success"], result["failed_stage"]) == (False, "dream")
         assert "'magic'" in result["reason"]

@@ -7,6 +7,7 @@ import pytest
 
 from dreamitate import blame
 from dreamitate.motion import Motion
+from dreamitate_core.camera import load_rig
 from dreamitate_core.clip import Clip
 from dreamitate_core.plan import Plan
 from dreamitate_core.task import load_task
@@ -33,6 +34,12 @@ def missing(poses: np.ndarray) -> np.ndarray:
     return moved
 
 
+def with_truth(evidence: blame.Evidence, truth: dict[str, np.ndarray] | None) -> blame.Evidence:
+    """The same episode, with a clip of another truth."""
+    assert evidence.clip is not None
+    return replace(evidence, clip=replace(evidence.clip, truth=truth))
+
+
 @pytest.fixture(scope="module")
 def good() -> blame.Evidence:
     """An episode in which every stage did right, in a development scene."""
@@ -52,6 +59,15 @@ def good() -> blame.Evidence:
     plan = plan_through(poses)
     motion = Motion(plan.time_s, plan.position, missing(poses))
     return blame.Evidence(scene, clip, [track], [plan], [motion])
+
+
+def test_a_policy_without_a_dream(good: blame.Evidence) -> None:
+    assert blame.find(replace(good, clip=None))[0] == "execute"
+    aside = missing(good.tracks[0].transform_tool_to_frame)
+    wrong = [replace(good.tracks[0], transform_tool_to_frame=aside)]
+    evidence = replace(good, clip=None, tracks=wrong, plans=[plan_through(aside)])
+    assert blame.find(evidence)[0] == "policy"
+    assert "tracking_error_m" not in blame.measure(evidence)
 
 
 def test_execute(good: blame.Evidence) -> None:
@@ -76,7 +92,7 @@ def test_track_is_found_by_truth(good: blame.Evidence) -> None:
 
 def test_dream_without_truth(good: blame.Evidence) -> None:
     evidence = shifted(good)
-    stage, reason = blame.find(replace(evidence, clip=replace(good.clip, truth=None)))
+    stage, reason = blame.find(with_truth(evidence, None))
     assert stage == "dream"
     assert "0.90" in reason
 
@@ -87,15 +103,15 @@ def test_track_without_truth_by_its_own_doubt(good: blame.Evidence, lost: bool) 
     status[5] = Status.LOST if lost else Status.OK
     track = replace(good.tracks[0], status=status, score=np.full(12, 0.9 if lost else 0.3))
     evidence = shifted(replace(good, tracks=[track]))
-    assert blame.find(replace(evidence, clip=replace(good.clip, truth=None)))[0] == "track"
+    assert blame.find(with_truth(evidence, None))[0] == "track"
 
 
 def test_dream_whose_truth_does_not_do_it(good: blame.Evidence) -> None:
     poses = missing(good.tracks[0].transform_tool_to_frame)
-    to_table = good.clip.rig.transform_reference_to_table
+    to_table = load_rig("paper").transform_reference_to_table
     assert to_table is not None
     truth = {"brush": np.linalg.inv(to_table) @ poses}
-    assert blame.find(replace(shifted(good), clip=replace(good.clip, truth=truth)))[0] == "dream"
+    assert blame.find(with_truth(shifted(good), truth))[0] == "dream"
 
 
 def test_tilted_and_lifted_track_is_held_as_the_planner_does(good: blame.Evidence) -> None:
@@ -116,7 +132,7 @@ def test_measures(good: blame.Evidence) -> None:
     assert figures["planning_change_m"] == pytest.approx(0.0, abs=1e-9)
     assert SIDEWAYS_M / 2 < figures["following_error_m"] <= SIDEWAYS_M
     assert blame.measure(shifted(good))["tracking_error_m"] == pytest.approx(SIDEWAYS_M)
-    assert "tracking_error_m" not in blame.measure(replace(good, clip=replace(good.clip, truth=None)))
+    assert "tracking_error_m" not in blame.measure(with_truth(good, None))
 
 
 def test_two_tools_are_judged_together() -> None:

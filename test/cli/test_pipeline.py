@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 
 from dreamitate import pipeline
+from dreamitate.glimpses import SIZE, Glimpse
 from dreamitate.run_folder import CANCELED, COMPLETED, FAILED, RunFolder, read_json
+from dreamitate_core.camera import Image, load_rig
 from dreamitate_core.clip import Clip, read_clip
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.trajectory import ToolTrajectory
+from dreamitate_sim.demonstrator import Demonstration
+from dreamitate_sim.scene import make_scene
 
 SEED = 1000
 Tracker = Callable[[Clip, str, Progress], dict[str, ToolTrajectory]]
@@ -125,6 +129,32 @@ def test_the_best_of_several_attempts(
 def test_same_seed_same_result(stages: object) -> None:
     first, second = (pipeline.run_episode("sweeping", SEED, "replay") for _ in range(2))
     assert first.figures == second.figures
+
+
+def test_a_policy_in_place_of_dream_and_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked with the photos alone, and what it says is done."""
+    rig = load_rig("paper")
+
+    class Person:
+        """Knows where to sweep."""
+
+        def predict(self, photo_1: Image, photo_2: Image, *_: object) -> dict[str, ToolTrajectory]:
+            assert photo_1.shape == photo_2.shape == (rig.camera_1.height, rig.camera_1.width, 3)
+            scene = make_scene(load_task("sweeping"), SEED, "test")
+            poses = next(Demonstration(scene).successes()).truth[0]
+            covariance, status = np.tile(1e-6 * np.eye(6), (12, 1, 1)), np.full(12, 2)
+            times = np.arange(1, 13) / scene.task.fps
+            return {"brush": ToolTrajectory("brush", "table", times, poses, covariance, np.ones(12), status)}
+
+    glimpses: list[Glimpse] = []
+    result = pipeline.run_episode("sweeping", SEED, policy=Person(), glimpses=glimpses)
+    assert result.success, result
+    assert list(result.timings) == ["photos", "policy", "plan", "execute", "judge"]
+    (seen,) = glimpses
+    assert seen.end is not None
+    assert [picture.shape for picture in [seen.photo, *seen.path, seen.end]] == [(SIZE[1], SIZE[0], 3)] * 5
+    assert not np.array_equal(seen.path[0], seen.path[2])
+    assert np.abs(seen.path[0].astype(int) - seen.photo).max() > 50  # the brush's outline
 
 
 def test_refused_plan_is_a_result(stages: Callable[[Tracker], None], folder: RunFolder) -> None:

@@ -37,3 +37,32 @@ def test_what_makes_no_sense_is_named(line: str, said: str, tmp_path: Path, monk
     monkeypatch.setenv("DREAMITATE_CONFIG", str(tmp_path))
     with pytest.raises(DreamitateError, match=said):
         load_task("bad")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"tools: [pusher\nrobot: ur5\n", "bad.yaml is not YAML: .*line 1"),
+        (b"\xff\xfe\x00", "bad.yaml is not YAML"),
+        (b"- sweeping\n", "must hold named values, .*; it holds list"),
+        (b"", "it holds NoneType"),
+        (b"robot: ur5\n", "bad.yaml lacks 'description'"),
+        (TASK.replace("2.0", "soon").encode(), "bad.yaml is not a task file: .*'soon'"),
+    ],
+)
+def test_a_file_that_is_no_task_is_one_line(
+    text: bytes, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "bad.yaml").write_bytes(text)
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(tmp_path))
+    with pytest.raises(DreamitateError, match=said) as error:
+        load_task("bad")
+    assert "\n" not in str(error.value)
+
+
+def test_a_task_file_that_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tasks" / "bad.yaml").mkdir(parents=True)
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(tmp_path))
+    with pytest.raises(DreamitateError, match=r"bad.yaml cannot be read: Is a directory"):
+        load_task("bad")

@@ -1,13 +1,18 @@
 """The objects of a task: training and test sets are disjoint, and none looks like the brush."""
 
 import colorsys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.paths import config_dir
+from dreamitate_core.task import load_task
 from dreamitate_core.tool import colours_of, load_tool
 from dreamitate_sim.objects import ObjectKind, load_objects
+from dreamitate_sim.scene import make_scene
 
 COUNTS = {
     ("particles", "train"): 6,
@@ -80,3 +85,35 @@ def test_wrong_entries_are_named(
     monkeypatch.setenv("DREAMITATE_CONFIG", str(folder))
     with pytest.raises(DreamitateError, match=said):
         load_objects("sweeping", "particles", "train")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("grains: {train: [], test: []}", "particles, train: at least 1 objects are needed, there are none"),
+        ("particles: {learn: []}", "particles, train: at least 1 objects are needed, there are none"),
+        ("particles: {train: []}", "there are 0"),
+        ("particles: [", "sweeping.yaml is not YAML: .*line 1"),
+        ("- particles", "must hold named values"),
+    ],
+)
+def test_a_list_that_is_renamed_empty_or_broken_is_one_line(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "sweeping.yaml").write_text(text)
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(tmp_path))
+    with pytest.raises(DreamitateError, match=said) as error:
+        load_objects("sweeping", "particles", "train")
+    assert "\n" not in str(error.value)
+
+
+def test_too_few_distractors_are_told_before_a_scene_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = yaml.safe_load((config_dir() / "objects" / "sweeping.yaml").read_text())
+    lists["distractors"]["test"] = lists["distractors"]["test"][:4]
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "objects" / "sweeping.yaml").write_text(yaml.safe_dump(lists))
+    task = load_task("sweeping")
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(tmp_path))
+    with pytest.raises(DreamitateError, match="distractors, test: at least 5 objects are needed, there are 4"):
+        make_scene(task, 1000, "test")

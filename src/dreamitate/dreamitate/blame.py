@@ -10,6 +10,7 @@ track     the tracked poses do not, but the true poses of the clip do; so the tr
           truth (a dream), the tracker is to blame where it says so itself: a frame is LOST, or its mean score is
           under 0.5.
 dream     everything else: what the dream shows does not do the task.
+policy    the same, where a policy gave the path and nothing was dreamed.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.plan import Plan
 from dreamitate_core.task import Task
-from dreamitate_core.tool import Tool
+from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.trajectory import Status, ToolTrajectory
 from dreamitate_exec.settings import planning_settings
 from dreamitate_exec.tool_path import clamp
@@ -38,10 +39,11 @@ LOW_SCORE = 0.5
 
 @dataclass(frozen=True)
 class Evidence:
-    """What an episode left. scene: dreamitate_sim's; tracks: in the table frame, one per tool, as plans and motions."""
+    """What an episode left. scene: dreamitate_sim's; clip: the dream, None where a policy gave the path without one;
+    tracks: in the table frame, one per tool, as plans and motions."""
 
     scene: Any
-    clip: Clip
+    clip: Clip | None
     tracks: Sequence[ToolTrajectory]
     plans: Sequence[Plan]
     motions: Sequence[Motion]
@@ -56,10 +58,12 @@ def find(evidence: Evidence) -> tuple[str, str]:
     waypoints = np.stack([plan.waypoint_transform_tool_to_table for plan in evidence.plans])
     if _does_it(evidence, _stretched(times, waypoints.shape[1]), waypoints):
         return "execute", "the planned path, followed exactly, does the task; the arm's own motion did not"
-    tips = [_tool_of(evidence, track).tip for track in tracks]
+    tips = [load_tool(track.tool).tip for track in tracks]
     held = [hold(poses, evidence.scene.task, tip) for poses, tip in zip(tracked, tips, strict=True)]
     if _does_it(evidence, times, np.stack(held)):
         return "plan", "the tracked path, followed exactly, does the task; the planned one does not"
+    if evidence.clip is None:
+        return "policy", "the policy's path, followed exactly, does not do the task"
     true = [poses for track in tracks if (poses := _true_poses(evidence, track.tool)) is not None]
     if len(true) == len(tracks):
         if _does_it(evidence, tracks[0].time_s, np.stack(true)):
@@ -84,7 +88,7 @@ def measure(evidence: Evidence) -> dict[str, float]:
 
 
 def _measure_one(evidence: Evidence, track: ToolTrajectory, plan: Plan, motion: Motion) -> dict[str, float]:
-    tool = _tool_of(evidence, track)
+    tool = load_tool(track.tool)
     figures = {}
     seen = _seen(track)
     tracked = track.transform_tool_to_frame[seen]
@@ -116,10 +120,6 @@ def _does_it(evidence: Evidence, time_s: Array, poses: Array) -> bool:
     return Demonstration(evidence.scene).follow(ToolMotion(time_s - time_s[0], poses, "given")).verdict.success
 
 
-def _tool_of(evidence: Evidence, track: ToolTrajectory) -> Tool:
-    return next(tool for tool in evidence.clip.tools if tool.name == track.tool)
-
-
 def _seen(track: ToolTrajectory) -> NDArray[np.bool_]:
     return np.asarray(track.status != Status.NOT_VISIBLE)
 
@@ -131,6 +131,8 @@ def _stretched(times: Array, count: int) -> Array:
 
 def _true_poses(evidence: Evidence, tool: str) -> Array | None:
     """Return the clip's true transform_tool_to_table (12, 4, 4) of a tool, None where it has no truth."""
+    if evidence.clip is None:
+        return None
     truth, to_table = evidence.clip.truth, evidence.clip.rig.transform_reference_to_table
     if truth is None or to_table is None or tool not in truth:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dreamitate_core.arms import load_arms
 from dreamitate_core.camera import Image, StereoRig, load_rig
@@ -20,6 +20,7 @@ from dreamitate_core.trajectory import ToolTrajectory
 
 from . import blame
 from .attempts import Attempts
+from .glimpses import SIZE, Glimpse, seen_by_camera_1, small, still_clip
 from .motion import FILM_FPS, Moved, move
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 
@@ -28,8 +29,9 @@ from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 class EpisodeResult:
     """What came of an episode.
 
-    failed_stage: "dream", "track", "plan" or "execute" where the task was not done, else None: the stage that refused,
-    or, where all stages ran, the one that `blame.find` holds responsible; "photos" where there was no scene to look at.
+    failed_stage: "dream" or "track" ("policy" in place of both), "plan" or "execute" where the task was not done, else
+    None: the stage that refused, or, where all stages ran, the one that `blame.find` holds responsible; "photos" where
+    there was no scene to look at.
     reason: why, in one line; figures: what was measured, SI units in the names; timings: seconds per stage.
     """
 
@@ -38,6 +40,15 @@ class EpisodeResult:
     reason: str = ""
     figures: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+
+
+class Policy(Protocol):
+    """Says from two photos how the tools shall move, without a dream: what the benchmark compares dreams with."""
+
+    def predict(self, photo_1: Image, photo_2: Image, rig: StereoRig, seed: int) -> dict[str, ToolTrajectory]:
+        """Return each tool's path at t = 1..12, in the frame "table", from photos (H, W, 3) RGB as the cameras of the
+        rig take them."""
+        ...
 
 
 class StageFailed(Exception):  # noqa: N818 - carries a stage's error out of the episode
@@ -57,14 +68,17 @@ def run_episode(
     folder: RunFolder | None = None,
     model: Path | None = None,
     progress: Progress = quiet,
+    policy: Policy | None = None,
+    glimpses: list[Glimpse] | None = None,
 ) -> EpisodeResult:
     """Look, dream, track, plan, move and judge in the simulator, on the test split's scene of that seed.
 
     generator, tracker, planner: names of backends; model: a trained model's folder, None for the task's own;
-    folder: keeps everything that was seen, dreamed, tracked, planned and done, where it is given.
+    folder: keeps everything that was seen, dreamed, tracked, planned and done, where it is given; policy: gives the
+    path in place of generator and tracker, where it is given; glimpses: takes up one of each attempt.
     A stage's failure is a result. Raises Cancelled through `progress`, and whatever is a defect.
     """
-    episode = _Episode(task_name, seed, generator, tracker, planner, folder, model, progress)
+    episode = _Episode(task_name, seed, generator, tracker, planner, folder, model, progress, policy, glimpses)
     ending = Ending(COMPLETED)
     try:
         result = episode.run()
@@ -111,12 +125,15 @@ class _Episode:
         folder: RunFolder | None,
         model: Path | None,
         progress: Progress,
+        policy: Policy | None,
+        glimpses: list[Glimpse] | None,
     ) -> None:
         self.task = load_task(task_name)
         self.arms = load_arms(self.task)
         self.rig = load_rig(self.task.rig)
         self.seed, self.generator, self.tracker, self.planner = seed, generator, tracker, planner
         self.folder, self.model, self.progress = folder, model, progress
+        self.policy, self.glimpses = policy, glimpses
         self.kept = folder
         self.stage = "photos"
         self.evidence: blame.Evidence | None = None
@@ -159,15 +176,26 @@ class _Episode:
             photos = [simulation.render(index, camera.width, camera.height) for index in (1, 2)]
             if self.kept is not None:
                 self.kept.add_photos(photos[0], photos[1])
-        with self._run_stage("dream"):
-            clip = self._dream(scene, photos, tries.number, refused)
-        with self._run_stage("track"):
-            tracks = self._track(clip)
+            if scene.goal is not None:
+                photos = self._with_goal(scene, photos)
+            if self.glimpses is not None:
+                self.glimpses.append(Glimpse(small(photos[0])))
+        clip: Clip | None = None
+        if self.policy is not None:
+            with self._run_stage("policy"):
+                tracks = self._predict(self.policy, photos, tries.number)
+        else:
+            with self._run_stage("dream"):
+                clip = self._dream(scene, photos, tries.number, refused)
+            with self._run_stage("track"):
+                tracks = self._track(clip)
         with self._run_stage("plan"):
             plans = self._plan(tracks, simulation)
         with self._run_stage("execute"):
             moved = self._execute(simulation, plans)
         with self._run_stage("judge"):
+            if self.glimpses is not None:
+                self.glimpses[-1].end = simulation.render(1, *SIZE)
             verdict = simulation.judge()
             if tries.add(asdict(verdict)):
                 self.evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
@@ -203,13 +231,21 @@ class _Episode:
         """The stage functions' progress: what they call themselves matters less than the stage they are in."""
         self.progress(self.stage, fraction)
 
+    def _with_goal(self, scene: Any, photos: list[Image]) -> list[Image]:
+        from dreamitate_sim.silhouette import goal_masks
+
+        return [blend(photo, mask) for photo, mask in zip(photos, goal_masks(scene.goal, self.rig), strict=True)]
+
+    def _predict(self, policy: Policy, photos: list[Image], number: int) -> list[ToolTrajectory]:
+        tracks = policy.predict(photos[0], photos[1], self.rig, self.seed + number - 1)
+        if self.glimpses is not None:
+            still = still_clip(photos[0], photos[1], self.rig, tracks)
+            self.glimpses[-1].add_path(still, seen_by_camera_1(tracks, self.rig))
+        return [track_on_table(tracks, arm.tool.name, self.rig) for arm in self.arms]
+
     def _dream(self, scene: Any, photos: list[Image], number: int, way: int) -> Clip:
         from dreamitate_gen.registry import load_generator
 
-        if scene.goal is not None:
-            from dreamitate_sim.silhouette import goal_masks
-
-            photos = [blend(photo, mask) for photo, mask in zip(photos, goal_masks(scene.goal, self.rig), strict=True)]
         with tempfile.TemporaryDirectory() as temporary:
             replay = self._demonstrate(scene, way, Path(temporary) / "clip") if self.generator == "replay" else None
             generator = load_generator(self.generator, self.task, self.model, replay)
@@ -235,6 +271,8 @@ class _Episode:
         tracks = track(clip, self.tracker, self._say)
         if self.kept is not None:
             self.kept.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+        if self.glimpses is not None:
+            self.glimpses[-1].add_path(clip, tracks)
         return [track_on_table(tracks, arm.tool.name, clip.rig) for arm in self.arms]
 
     def _plan(self, tracks: list[ToolTrajectory], simulation: Any) -> list[Plan]:

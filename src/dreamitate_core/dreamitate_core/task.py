@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from .errors import DreamitateError, unknown
 from .paths import config_dir
 from .video import STEPS
+from .yaml_file import read_mapping
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,8 @@ def load_task(name: str) -> Task:
     if name not in task_names():
         raise unknown("task", name, task_names())
     path = _folder() / f"{name}.yaml"
+    settings = read_mapping(path)
     try:
-        settings = yaml.safe_load(path.read_text())
         _check(settings, path)
         return Task(
             name=name,
@@ -83,7 +82,7 @@ def load_task(name: str) -> Task:
             clip_duration_s=float(settings["clip_duration_s"]),
             settings=settings,
         )
-    except (yaml.YAMLError, TypeError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise DreamitateError(f"{path} is not a task file: {error}") from None
     except KeyError as missing:
         raise DreamitateError(f"{path} lacks {missing}.") from None

@@ -20,7 +20,7 @@ from .hand import add_hand, place_hand, random_people
 from .judge import Verdict
 from .observation import Observation, Witness
 from .renderer import Renderer
-from .scene import Placed, Scene, ToolMotion, scene_kinds
+from .scene import Placed, Scene, ToolMotion, scene_kind
 from .silhouette import goal_masks
 from .tool_model import add_tool
 from .world import TIMESTEP_S, build_world, scene_rig, set_state
@@ -59,7 +59,7 @@ class Demonstration:
 
     def successes(self, progress: Progress = quiet) -> Iterator[Sweep]:
         """Yield the ways that succeed, best first. Raises Cancelled through `progress`."""
-        kind = scene_kinds.get(self.scene.task.name)
+        kind = scene_kind(self.scene.task)
         motions = kind.ways(self.scene)
         for index, motion in enumerate(motions):
             progress("demonstrate", index / len(motions))
@@ -121,7 +121,7 @@ class Demonstration:
 
     def follow(self, motion: ToolMotion) -> Sweep:
         """Push the real objects along the motion, which is imposed on the tools at every step."""
-        model, data, kind = self._model, self._data, scene_kinds.get(self.scene.task.name)
+        model, data, kind = self._model, self._data, scene_kind(self.scene.task)
         mujoco.mj_resetData(model, data)
         witness = Witness(model, data, self.scene.heights_m, [_body_of(tool) for tool in self.tools])
         frame_steps = np.round(np.arange(STEPS) / self.scene.task.fps / TIMESTEP_S).astype(int)

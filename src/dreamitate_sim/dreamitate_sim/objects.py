@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.paths import config_dir
+from dreamitate_core.yaml_file import read_mapping
 
 SPLITS = ("train", "test")
 SIZES = {"box": 3, "cylinder": 2, "ellipsoid": 3, "capsule": 2, "prism": 4, "sphere": 1, "bowl": 4}
@@ -61,26 +62,29 @@ class ObjectKind:
         return max(part.base[2] + part.height for part in self.parts)
 
 
-def load_objects(task_name: str, role: str, split: str) -> list[ObjectKind]:
-    """Return the objects of a role ("particles") in a split. Raises DreamitateError naming the entry that is wrong."""
+def load_objects(task_name: str, role: str, split: str, least: int = 1) -> list[ObjectKind]:
+    """Return the objects of a role ("particles") in a split. Raises DreamitateError naming the entry that is wrong, and
+    where there are fewer than `least`, a role or split that was renamed included."""
     if split not in SPLITS:
         raise unknown("split of objects", split, SPLITS)
     path = config_dir() / "objects" / f"{task_name}.yaml"
     if not path.is_file():
         raise DreamitateError(f"There is no object list {path} for task {task_name!r}.")
+    lists = _parsed(path, path.stat().st_mtime_ns).get(role)
+    entries = lists.get(split) if isinstance(lists, dict) else None
+    if not isinstance(entries, list) or len(entries) < least:
+        count = len(entries) if isinstance(entries, list) else "none"
+        raise DreamitateError(f"{path}: {role}, {split}: at least {least} objects are needed, there are {count}.")
     try:
-        entries = _parsed(path.read_text())[role][split]
         return [_kind(entry) for entry in entries]
-    except yaml.YAMLError as error:
-        raise DreamitateError(f"{path} is not YAML: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DreamitateError(f"{path}, {role}, {split}: an entry is missing or wrong: {error}.") from None
 
 
 @lru_cache(maxsize=8)
-def _parsed(text: str) -> dict[str, Any]:
+def _parsed(path: Path, changed_ns: int) -> dict[str, Any]:
     """The list's contents; parsing takes longer than simulating a sweep, so it is done once."""
-    return dict(yaml.safe_load(text))
+    return read_mapping(path)
 
 
 def _kind(entry: dict) -> ObjectKind:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamitate_core.errors import DreamitateError
 from dreamitate_core.registry import Registry
 from dreamitate_core.task import Task
 
@@ -115,12 +117,27 @@ class SceneKind:
 scene_kinds: Registry[SceneKind] = Registry("task scene")
 
 
+def scene_kind(task: Task) -> SceneKind:
+    """Return the task's part of the simulator. A module that its file names (`scene: my_tasks.nudge`) is imported
+    first; it registers the task. Raises DreamitateError where there is no such module or registration."""
+    module = task.settings.get("scene")
+    if module is not None:
+        try:
+            import_module(str(module))
+        except ModuleNotFoundError as error:
+            raise DreamitateError(
+                f"Task {task.name!r} has the scene module {str(module)!r}, which cannot be imported: {error}."
+                " Put its folder on PYTHONPATH, or mend `scene:` in the task's file."
+            ) from None
+    return scene_kinds.get(task.name)
+
+
 def make_scene(task: Task, seed: int, split: str) -> Scene:
     """Return the scene of that seed, made of the objects of `split` ("train" or "test").
 
     Raises DreamitateError for an unknown task or split, or an unreadable object list.
     """
-    return scene_kinds.get(task.name).make(task, seed, split)
+    return scene_kind(task).make(task, seed, split)
 
 
 def random_look(random: np.random.Generator) -> Look:

@@ -38,8 +38,8 @@ def make(task: Task, seed: int, split: str) -> Scene:
     Raises DreamitateError where no such scene was found in 200 tries.
     """
     random = np.random.default_rng([seed, 0 if split == "train" else 1, 7927])
-    roles = ("bowls", "beads", "distractors")
-    kinds = {role: load_objects(task.name, role, split) for role in roles}
+    least = {"bowls": 2, "beads": 1, "distractors": DISTRACTORS.get(split, 0)}
+    kinds = {role: load_objects(task.name, role, split, count) for role, count in least.items()}
     for _ in range(SCENE_TRIES):
         scene = _try_scene(task, seed, split, kinds, random)
         if scene is not None and _paths(scene):

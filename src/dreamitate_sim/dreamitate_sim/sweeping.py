@@ -30,7 +30,7 @@ def make(task: Task, seed: int, split: str) -> Scene:
     """
     random = np.random.default_rng([seed, 0 if split == "train" else 1, 7919])
     particles = load_objects(task.name, "particles", split)
-    distractors = load_objects(task.name, "distractors", split)
+    distractors = load_objects(task.name, "distractors", split, least=DISTRACTORS)
     for _ in range(SCENE_TRIES):
         scene = _try_scene(task, seed, split, particles, distractors, random)
         if scene is not None and _routes(scene):

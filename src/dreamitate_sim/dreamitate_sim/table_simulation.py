@@ -14,7 +14,7 @@ from .gl import mujoco
 from .judge import Verdict
 from .observation import Witness
 from .renderer import Image, Renderer
-from .scene import Scene, scene_kinds
+from .scene import Scene, scene_kind
 from .world import TIMESTEP_S, build_world, scene_rig, set_state
 
 Array = NDArray[np.float64]
@@ -77,7 +77,7 @@ class TableSimulation:
 
     def judge(self) -> Verdict:
         """Return the task's verdict on the table as it is now."""
-        return scene_kinds.get(self.scene.task.name).judge(self.scene, self._witness.observation())
+        return scene_kind(self.scene.task).judge(self.scene, self._witness.observation())
 
     def scene_now(self) -> Scene:
         """Return the scene with its objects where they are now."""

@@ -1,9 +1,13 @@
-"""`dreamitate train --task T --data DIR [--base SVD]`."""
+"""`dreamitate train --task T --data DIR [--base SVD | --policy diffusion_policy]`."""
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .options import add_task, positive, seed
+
+if TYPE_CHECKING:
+    from dreamitate_core.task import Task
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,10 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clip folders")
     parser.add_argument("--out", type=Path, help="where the run is kept and goes on (default: runs/train/<task>)")
     parser.add_argument("--seed", type=seed, default=0, help="of everything random (default 0)")
-    small = parser.add_argument_group("the small model, from scratch (without --base)")
-    small.add_argument("--minutes", type=positive, default=60, help="time budget of the whole run (default 60)")
+    parser.add_argument(
+        "--minutes", type=positive, help="time budget of the whole run (default: 60; a policy: --epochs)"
+    )
+    parser.add_argument("--threads", type=positive, default=1, help="processor threads, not with --base (default 1)")
+    small = parser.add_argument_group("the small model, from scratch (without --base and --policy)")
     small.add_argument("--start", type=Path, metavar="MODEL", help="a model's folder to begin from")
-    small.add_argument("--threads", type=positive, default=1, help="processor threads (default 1)")
     svd = parser.add_argument_group("Stable Video Diffusion, fine-tuned (also under `accelerate launch`)")
     svd.add_argument("--base", type=Path, metavar="SVD", help="its folder in diffusers' layout, or a hub id")
     svd.add_argument(
@@ -25,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a training setting other than in the task's file, e.g. --set trainable=lora --set steps=1000",
     )
+    policy = parser.add_argument_group("a policy without dreams, which the benchmark compares with")
+    policy.add_argument(
+        "--policy", choices=["diffusion_policy"], help="train it on the clips' tracks (made if missing)"
+    )
+    policy.add_argument("--epochs", type=positive, default=200, help="how often it sees each clip (default 200)")
+    policy.add_argument("--samples", type=positive, default=0, help="how many clips it sees, in place of --epochs")
+    policy.add_argument("--workers", type=positive, default=2, help="processes that track the clips (default 2)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,11 +51,15 @@ def run(options: argparse.Namespace) -> int:
             f"There is no folder of clips {options.data}. "
             f"Make one: dreamitate demonstrate --task {task.name} --count 1000 --out {options.data}"
         )
+    if options.policy and options.base:
+        raise DreamitateError("--base is a video model, --policy none: name one of them.")
     if options.set and options.base is None:
         raise DreamitateError("--set belongs to the fine-tuning of SVD; name its folder or hub id with --base.")
 
     from ..terminal import ProgressShow
 
+    if options.policy:
+        return _train_policy(task, options)
     out = options.out or Path("runs") / "train" / task.name
     with ProgressShow() as progress:
         if options.base is not None:
@@ -54,8 +71,31 @@ def run(options: argparse.Namespace) -> int:
             from dreamitate_gen.train import SmallSettings, train
 
             small = SmallSettings(seed=options.seed, threads=options.threads)
-            model = train(task, options.data, out, 60.0 * options.minutes, small, options.start, progress=progress)
+            model = train(
+                task, options.data, out, 60.0 * (options.minutes or 60), small, options.start, progress=progress
+            )
     print(f"{model}: to be the task's model, it goes to models/{task.name}; or roll out with model:={model}")
+    return 0
+
+
+def _train_policy(task: "Task", options: argparse.Namespace) -> int:
+    from dreamitate_bench.policy_train import PolicySettings, train_policy
+
+    from ..terminal import ProgressShow
+
+    out = options.out or Path("runs") / "train" / f"{task.name}_{options.policy}"
+    settings = PolicySettings(
+        epochs=options.epochs,
+        samples=options.samples,
+        budget_s=60.0 * (options.minutes or 0),
+        seed=options.seed,
+        threads=options.threads,
+    )
+    with ProgressShow() as progress:
+        model = train_policy(task, options.data, out, settings, options.workers, progress)
+    print(
+        f"{model}: try it with dreamitate bench tasks --task {task.name} --generator {options.policy} --model {model}"
+    )
     return 0
 
 

@@ -1,0 +1,192 @@
+"""`dreamitate bench tasks --all`: the paper's table, all tasks by all generators, in one report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import degrees
+from pathlib import Path
+from typing import Any
+
+from dreamitate.run_folder import read_json, write_json
+from dreamitate_core.errors import DreamitateError
+
+from .tasks_report import last_line, provenance_now, summarise
+from .tasks_sheet import write_sheets
+from .tasks_trials import GENERATORS, POLICY, NotTrainedError, model_folder, run_trials, settings_of
+
+TRIALS, OTHER_TRIALS = 40, {"push_shape": 32}
+NAMES = {"replay": "replay", "svd": "dream", POLICY: "Diffusion Policy"}
+PAPER = {
+    "rotation": ("37/40", "22/40"),
+    "scooping": ("34/40", "22/40"),
+    "sweeping": ("37/40", "5/40"),
+    "push_shape": ("mIoU 0.731; 8.0 deg", "mIoU 0.550; 48.2 deg"),
+}
+"""The paper's dream and Diffusion Policy, on real arms and with Stable Video Diffusion."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the table. model: None for the task's own; clips: that it was trained on, where it is known."""
+
+    task: str
+    generator: str
+    model: Path | None = None
+    clips: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.task}_{self.generator}" + ("" if self.model is None else f"_{self.clips}_clips")
+
+
+@dataclass(frozen=True)
+class HowToRun:
+    """What all cells have in common. seeds: of the scenes; None: 0-39, push-shape 0-31; ray: a cluster's address."""
+
+    out: Path
+    seeds: list[int] | None = None
+    tracker: str = "region"
+    planner: str = "embedded"
+    workers: int = 2
+    ray: str = ""
+
+
+def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) -> str:
+    """Run all cells, those that are done excepted, write `report.md` and `report.json`, and return the last line.
+
+    fractions: folders of models that were trained on a part of the demonstrations. The report is written after every
+    cell, so that a run that is broken off leaves what is done. Raises DreamitateError for a folder that is no model.
+    """
+    cells = [Cell(task, generator) for task in tasks for generator in GENERATORS]
+    cells += [_fraction(folder) for folder in fractions]
+    how.out.mkdir(parents=True, exist_ok=True)
+    reports: dict[str, dict[str, Any]] = {}
+    for cell in cells:
+        print(f"{cell.name}:", flush=True)
+        reports[cell.name] = run_cell(cell, how)
+        whole = {**provenance_now(), "cells": reports}
+        write_json(how.out / "report.json", whole)
+        (how.out / "report.md").write_text(markdown(whole, tasks))
+    done = sum("trials" in report for report in reports.values())
+    return f"{done} of {len(cells)} cells, {len(cells) - done} not trained; report: {how.out / 'report.md'}"
+
+
+def run_cell(cell: Cell, how: HowToRun) -> dict[str, Any]:
+    """Run a cell's trials and return its report, or why there is none ("not_trained")."""
+    folder = how.out / cell.name
+    about = {"task": cell.task, "generator": cell.generator, "clips": cell.clips or _clips(cell)}
+    try:
+        settings = settings_of(cell.task, cell.generator, how.tracker, how.planner, cell.model)
+    except NotTrainedError as missing:
+        print(f"  not trained: {missing}", flush=True)
+        return {**about, "not_trained": str(missing).replace(f"{Path.cwd()}/", "")}
+    seeds = how.seeds or list(range(OTHER_TRIALS.get(cell.task, TRIALS)))
+    results = run_trials(seeds, settings, folder, how.workers, how.ray)
+    report = summarise(results, settings)
+    write_json(folder / "report.json", report)
+    print(f"  {last_line(report)}", flush=True)
+    sheets = [str(path.relative_to(how.out)) for path in write_sheets(folder, results)]
+    return {**about, **report, "is_fraction": cell.model is not None, "sheets": sheets}
+
+
+def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
+    """Return the report as Markdown."""
+    cells = list(whole["cells"].values())
+    machine = whole["machine"]
+    lines = [
+        "# All tasks",
+        "",
+        f"`dreamitate bench tasks --all`, {whole['date']}, commit {whole['git_revision'] or 'unknown'}, on"
+        f" {machine['processor']}, {machine['cores']} cores. Successes of trials with objects that were not trained on,"
+        " with the 95 % Wilson interval; means with the 95 % bootstrap interval. `replay` shows a demonstration of the"
+        " very scene: what simulator, tracker and arms can do.",
+        "",
+        f"| Task | {' | '.join(NAMES.values())} | Paper: dream | Paper: Diffusion Policy |",
+        "|---" * (len(NAMES) + 3) + "|",
+    ]
+    whole_ones = {(cell["task"], cell["generator"]): cell for cell in cells if not cell.get("is_fraction")}
+    for task in tasks:
+        shown = [said(whole_ones.get((task, generator))) for generator in GENERATORS]
+        lines.append(f"| {' | '.join([task, *shown, *PAPER.get(task, ('-', '-'))])} |")
+    lines += ["", *_stages_and_times(cells), *_fractions(cells), *_pictures(cells)]
+    missing = [cell["not_trained"] for cell in cells if "not_trained" in cell]
+    if missing:
+        lines += ["## Not trained", "", *(f"- {reason}" for reason in missing), ""]
+    return "\n".join(lines)
+
+
+def said(cell: dict[str, Any] | None) -> str:
+    """Return a cell of the table: `37/40 (80-97 %)`, and for push-shape mIoU and rotation error."""
+    if cell is None:
+        return "not run yet"
+    if "not_trained" in cell:
+        return "not trained"
+    low, high = cell["interval_95"]
+    text = f"{cell['successes']}/{cell['trials']} ({100 * low:.0f}-{100 * high:.0f} %)"
+    means, intervals = cell["means"], cell["mean_intervals_95"]
+    if not means:
+        return text
+    iou = f"mIoU {means['iou']:.3f}{_between(intervals['iou'], '{:.3f}')}"
+    turn = intervals["rotation_error_rad"]
+    degrees_between = None if turn is None else (degrees(turn[0]), degrees(turn[1]))
+    return f"{iou}; {degrees(means['rotation_error_rad']):.1f} deg{_between(degrees_between, '{:.1f}')}; {text}"
+
+
+def _between(interval: tuple[float, float] | None, form: str) -> str:
+    return "" if interval is None else f" ({form.format(interval[0])}-{form.format(interval[1])})"
+
+
+def _stages_and_times(cells: Sequence[dict[str, Any]]) -> list[str]:
+    run = [cell for cell in cells if "trials" in cell]
+    stages = sorted({stage for cell in run for stage in cell["failures_by_stage"]})
+    head = ["Trials", *(f"failed: {stage}" for stage in stages), "seconds per trial"]
+    rows = [
+        [
+            _what(cell),
+            *(str(cell["failures_by_stage"].get(stage, "")) for stage in stages),
+            f"{cell['seconds'] / cell['trials']:.0f}",
+        ]
+        for cell in run
+    ]
+    lines = [f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows]]
+    return ["## Failures by stage, and time", "", *lines, ""]
+
+
+def _fractions(cells: Sequence[dict[str, Any]]) -> list[str]:
+    """The curve over the number of demonstrations, of tasks of which there are models of fewer."""
+    curves = {(cell["task"], cell["generator"]) for cell in cells if cell.get("is_fraction")}
+    points = [cell for cell in cells if (cell["task"], cell["generator"]) in curves and "trials" in cell]
+    if not points:
+        return []
+    ordered = sorted(points, key=lambda cell: (cell["task"], cell["generator"], cell["clips"] or 0))
+    rows = [f"| {cell['task']} | {NAMES[cell['generator']]} | {cell['clips']} | {said(cell)} |" for cell in ordered]
+    return ["## Fewer demonstrations", "", "| Task | By | Demonstrations | Successes |", "|---|---|---|---|", *rows, ""]
+
+
+def _pictures(cells: Sequence[dict[str, Any]]) -> list[str]:
+    rows = []
+    for cell in cells:
+        links = ", ".join(f"[{Path(sheet).stem}]({sheet})" for sheet in cell.get("sheets", ()))
+        if links:
+            rows.append(f"- {_what(cell)}: {links}")
+    return ["## Pictures", "", "Photo, path at t = 4, 8 and 12, end.", "", *rows, ""] if rows else []
+
+
+def _what(cell: dict[str, Any]) -> str:
+    fewer = f", {cell['clips']} demonstrations" if cell.get("is_fraction") else ""
+    return f"{cell['task']}, {NAMES[cell['generator']]}{fewer}"
+
+
+def _clips(cell: Cell) -> int | None:
+    """How many demonstrations the task's own model was trained on, where it says so."""
+    if cell.generator == "replay":
+        return None
+    return read_json(model_folder(cell.task, cell.generator) / "model.json").get("clips")
+
+
+def _fraction(folder: Path) -> Cell:
+    settings = read_json(folder / "model.json")
+    if not {"task", "clips"} <= set(settings):
+        raise DreamitateError(f"{folder}/model.json does not say on how many clips of which task it was trained.")
+    generator = POLICY if settings.get("kind") == POLICY else "svd"
+    return Cell(settings["task"], generator, folder, int(settings["clips"]))

@@ -1,0 +1,180 @@
+"""The table of all tasks: what it holds, what it says where there is no model, and that it goes on where it was."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from dreamitate import cli
+from dreamitate.glimpses import SIZE, Glimpse
+from dreamitate_bench import tasks_trials
+from dreamitate_bench.tasks_report import bootstrap_interval
+from dreamitate_bench.tasks_sheet import MOST_ROWS, write_sheets, write_strip
+from dreamitate_core.task import rollout_task_names
+
+
+def made_up_result(task: str, generator: str, seed: int) -> dict[str, Any]:
+    """A demonstration always succeeds; a dream with even seeds, and of few clips never."""
+    good = generator == "replay" or (seed % 2 == 0 and generator != "rotation_third")
+    iou = 0.9 if good else 0.4
+    figures = {"iou": iou, "rotation_error_rad": 1.0 - iou} if task == "push_shape" else {"rotation_rad": 0.6}
+    stage = "policy" if generator == "diffusion_policy" else "track"
+    return {
+        "success": good,
+        "failed_stage": None if good else stage,
+        "reason": "" if good else "out of luck",
+        "figures": figures,
+        "timings": {"plan": 2.0},
+    }
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
+    """Replace the processes; the list says what was run."""
+    done: list[tuple[str, str, int]] = []
+
+    def run_all(
+        seeds: list[int], settings: dict[str, Any], out: Path, *_: object
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        task, generator = settings["task"], settings["generator"]
+        for seed in seeds:
+            done.append((task, generator, seed))
+            picture = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+            write_strip(out, seed, Glimpse(picture, [picture] * 3, picture if seed % 2 == 0 else None))
+            yield seed, made_up_result(task, Path(settings["model"]).name or generator, seed)
+
+    monkeypatch.setattr(tasks_trials, "run_all", run_all)
+    return done
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model of sweeping and one of push_shape, a policy for rotation, and models of rotation of fewer clips."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DREAMITATE_MODELS", str(tmp_path / "models"))
+    policy = "runs/train/rotation_diffusion_policy/model"
+    for folder, clips in (
+        *(("models/sweeping", 1598), ("models/push_shape", 700), ("models/rotation", 900)),
+        *((policy, 890), ("models/rotation_two_thirds", 600), ("models/rotation_third", 300)),
+    ):
+        path = tmp_path / folder
+        path.mkdir(parents=True)
+        kind = "diffusion_policy" if folder == policy else "small"
+        (path / "model.json").write_text(json.dumps({"task": path.name.split("_")[0], "clips": clips, "kind": kind}))
+        (path / "model.safetensors").write_bytes(b"weights")
+    return tmp_path / "models"
+
+
+def bench(*more: str) -> int:
+    return cli.main(["bench", "tasks", "--all", "--seeds", "1000-1003", *more])
+
+
+def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: pytest.CaptureFixture[str]) -> None:
+    fractions = [str(models / name) for name in ("rotation_two_thirds", "rotation_third")]
+    assert bench("--fractions", *fractions) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "10 of 14 cells, 4 not trained; report: runs/bench/report.md"
+    text = Path("runs/bench/report.md").read_text()
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+    assert set(rollout_task_names()) <= set(rows)
+    assert rows["sweeping"].split("|")[2:5] == [" 4/4 (51-100 %) ", " 2/4 (15-85 %) ", " not trained "]
+    assert rows["rotation"].split("|")[4] == " 2/4 (15-85 %) "
+    assert rows["scooping"].count("not trained") == 2
+    assert "mIoU 0.650 (0.400-0.900); 20.1 deg (5.7-34.4); 2/4" in rows["push_shape"]
+    assert "mIoU 0.731" in rows["push_shape"]  # the paper's
+    curve = text[text.index("## Fewer") : text.index("## Pictures")]
+    assert [line.split("|")[3:5] for line in curve.splitlines() if line.startswith("| rot")] == [
+        [" 300 ", " 0/4 (0-49 %) "],
+        [" 600 ", " 2/4 (15-85 %) "],
+        [" 900 ", " 2/4 (15-85 %) "],
+    ]
+    stages = text[text.index("## Failures") : text.index("## Fewer")]
+    assert "| Trials | failed: policy | failed: track | seconds per trial |" in stages
+    assert "| rotation, dream, 300 demonstrations |  | 4 | 2 |" in stages
+    assert "in models/scooping" in text  # and not in a folder of this machine
+    assert "No trained policy in runs/train/sweeping_diffusion_policy/model" in text
+    assert "dreamitate train --task scooping" in text
+    report = json.loads(Path("runs/bench/report.json").read_text())
+    assert {"machine", "versions", "git_revision", "date"} <= set(report)
+    cell = report["cells"]["rotation_diffusion_policy"]
+    assert (cell["clips"], cell["failures_by_stage"]) == (890, {"policy": 2})
+    for sheet in cell["sheets"]:
+        assert (Path("runs/bench") / sheet).is_file()
+        assert f"({sheet})" in text
+
+
+def test_it_goes_on_where_it_was(models: Path, ran: list[tuple[str, str, int]]) -> None:
+    bench()
+    everything = len(ran)
+    assert everything == 4 * (4 + 3 + 1)
+    bench()
+    assert len(ran) == everything
+    (models / "rotation" / "model.safetensors").write_bytes(b"other weights")
+    bench()
+    assert ran[everything:] == [("rotation", "svd", seed) for seed in range(1000, 1004)]
+
+
+def test_broken_off_it_leaves_what_is_done(models: Path, ran: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dreamitate_bench import tasks_all
+
+    run_cell = tasks_all.run_cell
+
+    def until_rotation(cell: Any, how: Any) -> dict[str, Any]:
+        if (cell.task, cell.generator) == ("rotation", "svd"):
+            raise KeyboardInterrupt
+        return run_cell(cell, how)
+
+    monkeypatch.setattr(tasks_all, "run_cell", until_rotation)
+    assert bench() != 0
+    row = next(x for x in Path("runs/bench/report.md").read_text().splitlines() if x.startswith("| rotation |"))
+    assert row.split("|")[2:5] == [" 4/4 (51-100 %) ", " not run yet ", " not run yet "]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--all", "--task", "sweeping"], "leave --task"),
+        (["--task", "sweeping"], "--seeds"),
+        ([], "--all"),
+        (["--task", "sweeping", "--seeds", "1000", "--generator", "magic"], "Known: diffusion_policy, replay, svd"),
+        (["--all", "--fractions", "nowhere"], "nowhere/model.json"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(
+    arguments: list[str], said: str, ran: list[object], models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bench", "tasks", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+    assert ran == []
+
+
+def test_sheets_show_the_first_of_each_kind(tmp_path: Path) -> None:
+    shades = {seed: np.full((SIZE[1], SIZE[0], 3), 20 * seed, np.uint8) for seed in range(10)}
+    for seed, picture in shades.items():
+        write_strip(tmp_path, seed, Glimpse(picture))
+    results = {seed: made_up_result("rotation", "replay" if seed > 1 else "svd", 2 * seed + 1) for seed in shades}
+    assert [path.name for path in write_sheets(tmp_path, results)] == ["successes.png", "failures.png"]
+    rows = {}
+    for name in ("successes", "failures"):
+        sheet = np.asarray(PillowImage.open(tmp_path / f"{name}.png").convert("RGB"))
+        rows[name] = sheet.shape[0] / (SIZE[1] + 22)
+        assert (tmp_path / f"{name}.png").stat().st_size < 200_000
+    assert rows == {"successes": MOST_ROWS, "failures": 2}
+    for result in results.values():
+        result["success"] = True
+    write_sheets(tmp_path, results)
+    assert not (tmp_path / "failures.png").exists()
+
+
+def test_the_bootstrap_interval_is_about_two_standard_errors() -> None:
+    values = np.random.default_rng(0).normal(0.7, 0.1, 400).tolist()
+    low, high = bootstrap_interval(values) or (0.0, 0.0)
+    assert low == pytest.approx(np.mean(values) - 1.96 * 0.1 / 20, abs=0.002)
+    assert high == pytest.approx(np.mean(values) + 1.96 * 0.1 / 20, abs=0.002)
+    assert bootstrap_interval([0.5]) is None
