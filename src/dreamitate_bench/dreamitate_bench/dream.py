@@ -58,12 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, metavar="DIR", help="training clips: adds the mean path and the nearest clip"
     )
     parser.add_argument(
-        "--places",
+        "--models",
         type=Path,
         nargs="+",
         default=[],
         metavar="MODEL",
-        help="adds the same model told where to sweep by other models' image encoders, trained on fewer scenes, say",
+        help="adds other models of the task, trained on fewer clips, say",
     )
     parser.add_argument(
         "--speed",
@@ -156,7 +156,8 @@ class Bench:
         self.library: Library | None = None
         if options.data is not None:
             self.library = read_library(options.data, self.generator.tools[0])
-        self.others = {f"places: {folder.name}": _led_by(self.task, options.model, folder) for folder in options.places}
+        others = [SvdGenerator(self.task, folder) for folder in options.models]
+        self.others = {f"of {other.settings['clips']} clips": other for other in others}
 
     def rows(self, seed: int) -> list[Row]:
         """Return one row per kind of path for the scene; none where the demonstrator knows no way."""
@@ -215,22 +216,6 @@ def _compare(rows: list[Row], clips: dict[str, Any], stock: int) -> None:
             row["apart_mm"] = 1e3 * float(np.median(apart))
 
 
-def _led_by(task: Any, model: Path | None, places: Path) -> Any:
-    """Return the small model's generator, told where to sweep by the image encoder of another model."""
-    from dreamitate_gen.model_folder import load_small
-    from dreamitate_gen.svd import SvdGenerator
-
-    generator = SvdGenerator(task, model)
-    pictures, other = generator.model.pictures, load_small(places)[0].to(generator.device).pictures
-    own_conditions = pictures.conditions
-
-    def conditions(photos: Any, frames: Any, random: Any = None, ranks: Any = None) -> Any:
-        return own_conditions(photos, frames, other.places(photos).likeliest_points(ranks), random)
-
-    pictures.conditions = conditions
-    return generator
-
-
 def _settings(options: argparse.Namespace) -> Row:
     """Return all that decides the rows but the seed."""
     from dreamitate import provenance
@@ -243,7 +228,7 @@ def _settings(options: argparse.Namespace) -> Row:
         "dreams": options.dreams,
         "threads": options.threads,
         "data": str(options.data or ""),
-        "places": {folder.name: provenance.file_hash(folder) for folder in options.places},
+        "models": [provenance.file_hash(folder) for folder in options.models],
         "sources": provenance.source_fingerprint(),
     }
 
