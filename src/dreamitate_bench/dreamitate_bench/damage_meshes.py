@@ -38,11 +38,6 @@ def mesh_stretched(rng: Rng, clip: Clip, other: Clip) -> Clip:
 
 
 @damage
-def mesh_empty(rng: Rng, clip: Clip, other: Clip) -> Clip:
-    return _mesh(clip, lambda mesh: trimesh.Trimesh())
-
-
-@damage
 def mesh_nan(rng: Rng, clip: Clip, other: Clip) -> Clip:
     def spoil(mesh: trimesh.Trimesh) -> None:
         mesh.vertices[rng.integers(len(mesh.vertices))] = rng.choice([np.nan, np.inf])
@@ -130,11 +125,6 @@ def mesh_skin(rng: Rng, clip: Clip, other: Clip) -> Clip:
 
 
 @damage
-def tools_none(rng: Rng, clip: Clip, other: Clip) -> Clip:
-    return replace(clip, tools=[])
-
-
-@damage
 def tools_same_name(rng: Rng, clip: Clip, other: Clip) -> Clip:
     return replace(clip, tools=[*clip.tools, clip.tools[0]])
 
@@ -145,3 +135,14 @@ def tool_too_many(rng: Rng, clip: Clip, other: Clip) -> Clip:
     mesh = trimesh.creation.box(rng.uniform(0.02, 0.2, 3))
     _painted(rng.integers(0, 256, 3))(mesh)
     return replace(clip, tools=[*clip.tools, Tool(ABSENT, mesh, clip.tools[0].mesh_path, np.eye(4), np.zeros(3), {})])
+
+
+# Damages are done in this file's order: what takes the mesh or the tools away comes last, for the others need them.
+@damage
+def mesh_empty(rng: Rng, clip: Clip, other: Clip) -> Clip:
+    return _mesh(clip, lambda mesh: trimesh.Trimesh())
+
+
+@damage
+def tools_none(rng: Rng, clip: Clip, other: Clip) -> Clip:
+    return replace(clip, tools=[])
