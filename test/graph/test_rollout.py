@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from mcap_ros2.reader import read_ros2_messages
 
 STAGES = ["photos", "dream", "track", "plan", "execute", "judge"]
@@ -41,6 +42,18 @@ def test_everything_reaches_an_observer(start_graph: Callable[..., Any]) -> None
     assert {"/generated_video", "/tool_track", "/plan", "/tf_static", "/joint_states"} <= set(bag)
     assert {f"/{name}" for name in CAMERA_TOPICS} <= set(bag)
     assert set(json.loads((record["folder"] / "timings.json").read_text())) == set(STAGES)
+    graph.assert_nothing_stays()
+
+
+def test_two_arms_turn_an_object_in_step(start_graph: Callable[..., Any]) -> None:
+    graph = start_graph(slow="", task="rotation", replay="")
+    assert graph.end() == 0, graph.said.all
+    record = graph.verdict()
+    assert record["ended"] == "completed"
+    assert record["success"], record["text"]
+    assert record["figures"]["rotation_rad"] > 0.436  # 25 degrees
+    motions = [np.load(record["folder"] / name) for name in ("motion.npz", "motion_2.npz")]
+    assert all(np.ptp(motion["position"], axis=0).max() > 0.1 for motion in motions)
     graph.assert_nothing_stays()
 
 

@@ -25,7 +25,8 @@ from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_exec.interface import WAITS_FOR_APPROVAL
 from dreamitate_exec.preview import preview
 from dreamitate_ros.messages import read_plan, read_track, read_video
-from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 
 from .attempts import Attempts
 from .ending import last_lines

@@ -5,7 +5,8 @@ from geometry_msgs.msg import TransformStamped
 from dreamitate_core.arms import load_arms
 from dreamitate_core.task import load_task
 from dreamitate_ros.messages import fill_frame
-from dreamitate_ros.stage_node import StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import StageNode
 from dreamitate_ros.static_frames import static_frames
 from tf2_msgs.msg import TFMessage
 

@@ -12,7 +12,8 @@ from dreamitate_core import se3
 from dreamitate_core.errors import DreamitateError
 from dreamitate_ros.messages import OPTICAL_FRAMES, fill_frame, read_camera
 from dreamitate_ros.pairs import INFOS
-from dreamitate_ros.stage_node import StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import StageNode
 from tf2_msgs.msg import TFMessage
 
 from .calibration import check_camera, check_fresh, now, read_calibration

@@ -14,7 +14,8 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from dreamitate_core.errors import DreamitateError
 from dreamitate_ros.messages import read_image, stamp_ns
 from dreamitate_ros.pairs import IMAGES, INFOS, Pair, PairMatcher
-from dreamitate_ros.stage_node import StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import StageNode
 
 from .board import parse_board
 from .capture import Chooser

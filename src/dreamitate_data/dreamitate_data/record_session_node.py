@@ -5,7 +5,7 @@ import threading
 from types import SimpleNamespace
 
 from dreamitate_core.errors import DreamitateError
-from dreamitate_ros.stage_node import run_node
+from dreamitate_ros.run_node import run_node
 
 from .interface import SESSION
 from .recorder_node import RecorderNode

@@ -12,7 +12,8 @@ from std_srvs.srv import SetBool
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.revision import git_revision
 from dreamitate_ros.interface import LATCHED, SENSOR, NodeInterface
-from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 
 from .bag_metadata import Offered
 from .interface import RECORDER

@@ -22,7 +22,8 @@ from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import Tool, load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_ros.messages import fill_plan, read_track, set_header, stamp_ns
-from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError
 
 from .codes_node import CODE_OF_REASON
 from .interface import INTERFACE, WAITS_FOR_APPROVAL

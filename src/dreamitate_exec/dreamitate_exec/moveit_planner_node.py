@@ -13,7 +13,8 @@ from dreamitate_core.robot import load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_ros.messages import fill_plan, read_track
-from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 
 from .codes_node import CODE_OF_REASON
 from .interface import MOVEIT, PLAN_WITH_MOVEIT

@@ -21,7 +21,8 @@ from dreamitate_ros.frames import FrameTree
 from dreamitate_ros.messages import fill_video, read_camera, read_image, read_mask, stamp_ns
 from dreamitate_ros.pairs import IMAGES, INFOS, Pair, PairMatcher
 from dreamitate_ros.player import Player
-from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import Goal, ManagedStageNode, StageAction, StageError
 from tf2_msgs.msg import TFMessage
 
 from .interface import INTERFACE

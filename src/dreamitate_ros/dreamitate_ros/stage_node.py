@@ -1,34 +1,27 @@
-"""The frame of every node: parameters, topics, diagnostics, one-goal actions, and an orderly start and end."""
+"""The frame of every node: parameters, topics, diagnostics, and actions that take one goal at a time."""
 
-import os
-import signal
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.exceptions import InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter as RosParameter
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from dreamitate_core.errors import Cancelled, DreamitateError
 
 from .interface import LATCHED, LATCHED_EACH, RELIABLE, SENSOR, NodeInterface, Parameter, Topic
 from .patient_publisher_node import PatientPublisher, send_patiently
+from .run_node import END_LIMIT_S, Life
 
 QOS = {
     LATCHED: QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL),
@@ -36,15 +29,9 @@ QOS = {
     SENSOR: QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
     RELIABLE: QoSProfile(depth=10),
 }
-READY_FD = "DREAMITATE_READY_FD"
-"""Environment variable: the file descriptor on which a node tells who started it that it is ready, or why it is not."""
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
 _BEGIN_LIMIT_S = 300.0
-_ORPHANED = "who started this node has gone"
-_DEFECT = "a callback failed:"
-_BAD_PARAMETER = (InvalidParameterException, InvalidParameterTypeException, InvalidParameterValueException)
-_END_LIMIT_S = 30.0
 
 
 class StageError(DreamitateError):
@@ -72,7 +59,7 @@ class _Frame:
     def set_up(self, interface: NodeInterface) -> None:
         """Declare what the interface says. Raises InvalidParameterValueException for a start value that is refused."""
         self.interface = interface
-        self.life: _Life | None = None
+        self.life: Life | None = None
         self.exit_code = 0
         self.stopping = threading.Event()
         self.free = ReentrantCallbackGroup()
@@ -127,7 +114,7 @@ class _Frame:
     def close(self) -> None:
         """Stop goals, let them send their results, then end."""
         self.stopping.set()
-        until = time.monotonic() + _END_LIMIT_S
+        until = time.monotonic() + END_LIMIT_S
         for action in self.actions:
             action.idle.wait(max(until - time.monotonic(), 0.0))
         self.end()
@@ -299,7 +286,7 @@ class StageAction:
     def stop(self, reason: str) -> None:
         """Stop the running goal and wait until it has ended."""
         self.stop_reason = reason
-        self.idle.wait(_END_LIMIT_S)
+        self.idle.wait(END_LIMIT_S)
         self.stop_reason = ""
 
     def repeat_feedback(self) -> None:
@@ -351,105 +338,6 @@ class StageAction:
         else:
             self.node.get_logger().error(f"{self.name}: {text}")
         return self.kind.Result(error_code=code, error_msg=text, **goal.so_far)
-
-
-class _Life:
-    """Why and when the process shall end: a signal, a word from who started it, or that one's own end."""
-
-    def __init__(self) -> None:
-        self.over = threading.Event()
-        self.reason = ""
-        self.node_lost = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-        if READY_FD in os.environ:
-            threading.Thread(target=self._listen, daemon=True).start()
-
-    def end(self, reason: str) -> None:
-        """End; the first reason is kept."""
-        self.reason = self.reason or reason
-        self.over.set()
-
-    def _on_signal(self, number: int, _: FrameType | None) -> None:
-        """End, from another thread: this one may hold what `end` waits for. SIGHUP: who started this node is gone."""
-        reason = _ORPHANED if number == signal.SIGHUP else f"interrupted by {signal.Signals(number).name}"
-        threading.Thread(target=self.end, args=[reason]).start()
-
-    def _listen(self) -> None:
-        word, _, reason = sys.stdin.readline().strip().partition(" ")
-        self.node_lost = word == "lost"
-        self.end(reason or _ORPHANED)
-
-
-def run_node(make: Callable[[], Any]) -> None:
-    """Run a node until it is told to end, then end the process. What the user can mend is said in one line.
-
-    Exit codes: 0, the node's own `exit_code`, 2 for what the user can mend, 3 where the end hung.
-    """
-    life = _Life()
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        node = make()
-    except (DreamitateError, *_BAD_PARAMETER) as bad:
-        _leave(_refuse(str(bad)))
-    node.life = life
-    executor = MultiThreadedExecutor(num_threads=8)
-    executor.add_node(node)
-    spinning = threading.Thread(target=_spin, args=(executor, life), daemon=True)
-    spinning.start()
-    code = 0
-    try:
-        node.begin()
-        _say("ready")
-        life.over.wait()
-    except DreamitateError as problem:
-        code = _refuse(str(problem))
-    _leave_after(_END_LIMIT_S + 2.0)
-    node.close()
-    executor.shutdown(timeout_sec=1.0)
-    rclpy.try_shutdown()
-    spinning.join(1.0)
-    if life.reason.startswith(_DEFECT):
-        code = _refuse(life.reason)
-    _leave(code or node.exit_code)
-
-
-def _spin(executor: MultiThreadedExecutor, life: _Life) -> None:
-    try:
-        executor.spin()
-    except ExternalShutdownException:
-        pass
-    except Exception as defect:
-        traceback.print_exc()
-        life.end(f"{_DEFECT} {type(defect).__name__}: {defect}")
-
-
-def _leave(code: int) -> NoReturn:
-    """End the process at once: the middleware's and torch's threads have nothing left to say."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _leave_after(limit_s: float) -> None:
-    """End the process after `limit_s` whatever hangs."""
-    timer = threading.Timer(limit_s, lambda: os._exit(3))
-    timer.daemon = True
-    timer.start()
-
-
-def _refuse(text: str) -> int:
-    text = " ".join(text.split())
-    print(text, file=sys.stderr, flush=True)
-    _say(f"failed {text}")
-    return 2
-
-
-def _say(line: str) -> None:
-    """Tell who started this process, if it listens."""
-    descriptor = os.environ.get(READY_FD, "")
-    if descriptor.isdigit():
-        os.write(int(descriptor), f"{line}\n".encode())
 
 
 def _descriptor(spec: Parameter) -> ParameterDescriptor:

@@ -19,7 +19,8 @@ from dreamitate_core.task import load_task
 from dreamitate_ros.links import link_poses, read_joints
 from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_frame, fill_image, fill_mask
 from dreamitate_ros.rates import RateMeter
-from dreamitate_ros.stage_node import StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import StageNode
 from dreamitate_ros.static_frames import static_frames
 from tf2_msgs.msg import TFMessage
 

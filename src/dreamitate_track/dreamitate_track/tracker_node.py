@@ -13,7 +13,8 @@ from dreamitate_core.trajectory import Status
 from dreamitate_ros.frames import FrameTree
 from dreamitate_ros.messages import fill_track, read_video, stamp_ns
 from dreamitate_ros.player import Player
-from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode, run_node
+from dreamitate_ros.run_node import run_node
+from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 from tf2_msgs.msg import TFMessage
 
 from .hints import ToolHints, parse_hints
