@@ -179,6 +179,21 @@ def _command_line(pid: int) -> str:
         return ""
 
 
+def write_demonstration(task: str, folder: Path) -> Path:
+    """Write a small demonstration of the task's scene SEED; return its folder."""
+    from dreamitate_sim.demonstrator import demonstrate
+    from dreamitate_sim.scene import make_scene
+
+    write_clip(folder, demonstrate(make_scene(load_task(task), SEED, "test"), 0, 384, 224))
+    return folder
+
+
+@pytest.fixture
+def rotation_clip(tmp_path: Path) -> Path:
+    """A small demonstration of the scene SEED of the task with two arms."""
+    return write_demonstration("rotation", tmp_path / "rotation_clip")
+
+
 @pytest.fixture(scope="session")
 def lines() -> type[Lines]:
     """What reads a process's output line by line."""
@@ -188,12 +203,7 @@ def lines() -> type[Lines]:
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small demonstration of the scene SEED."""
-    from dreamitate_sim.demonstrator import demonstrate
-    from dreamitate_sim.scene import make_scene
-
-    folder = tmp_path_factory.mktemp("clip") / "clip"
-    write_clip(folder, demonstrate(make_scene(load_task("sweeping"), SEED, "test"), 0, 384, 224))
-    return folder
+    return write_demonstration("sweeping", tmp_path_factory.mktemp("clip") / "clip")
 
 
 @pytest.fixture(scope="module")

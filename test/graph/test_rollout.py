@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,8 @@ def test_everything_reaches_an_observer(start_graph: Callable[..., Any]) -> None
     graph.assert_nothing_stays()
 
 
-def test_two_arms_turn_an_object_in_step(start_graph: Callable[..., Any]) -> None:
-    graph = start_graph(slow="", task="rotation", replay="")
+def test_two_arms_turn_an_object_in_step(rotation_clip: Path, start_graph: Callable[..., Any]) -> None:
+    graph = start_graph(slow="", task="rotation", replay=str(rotation_clip))
     assert graph.end() == 0, graph.said.all
     record = graph.verdict()
     assert record["ended"] == "completed"
