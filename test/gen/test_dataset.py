@@ -11,7 +11,7 @@ from dreamitate_core.camera import StereoRig, load_rig
 from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.tool import load_tool
-from dreamitate_gen.dataset import PackedClips, PictureSize, batch, is_symmetric, mirrored, pack, shifted, tool_points
+from dreamitate_gen.dataset import PackedClips, PictureSize, batch, mirrored, mirrored_part, pack, shifted, tool_points
 
 WIDTH, HEIGHT = 64, 32
 SIZE = PictureSize(WIDTH, HEIGHT)
@@ -22,7 +22,7 @@ def test_packed_clips_hold_what_the_clips_hold(
 ) -> None:
     folder = clip_folder(3)
     assert pack(folder, SIZE) == 3
-    clips = PackedClips(folder, SIZE, mirrors=True)
+    clips = PackedClips(folder, SIZE, "clips")
     video, photos, points = batch(clips, [1], [3, 12])
     clip = draw(1)
     assert video.shape == (1, 2, 2, 3, HEIGHT, WIDTH)
@@ -39,7 +39,7 @@ def test_new_clips_are_found_and_old_ones_keep_their_place(
 ) -> None:
     folder = clip_folder(2)
     pack(folder, SIZE)
-    clips = PackedClips(folder, SIZE, mirrors=True)
+    clips = PackedClips(folder, SIZE, "clips")
     before = list(clips.names)
     write_clip(folder / "sweeping-000000a", draw(9))
     assert pack(folder, SIZE) == 3
@@ -109,7 +109,7 @@ def test_of_the_photos_only_the_middle_region_is_packed(
 ) -> None:
     folder, half = clip_folder(1), PictureSize(32, 16, 0.5)
     pack(folder, half)
-    video, _, points = batch(PackedClips(folder, half, mirrors=False), [0], [4])
+    video, _, points = batch(PackedClips(folder, half, "nothing"), [0], [4])
     clip = draw(0)
     middle = clip.video.view_1[4][8:24, 16:48]
     assert np.array_equal((video[0, 0, 0] * 255).round().byte().permute(1, 2, 0).numpy(), middle)
@@ -128,7 +128,20 @@ def test_a_tools_points_span_it(name: str) -> None:
 
 
 def test_only_one_symmetric_tool_may_be_mirrored() -> None:
-    brush, scoop = load_tool("brush"), load_tool("scoop")
-    assert is_symmetric([brush])
-    assert not is_symmetric([scoop])
-    assert not is_symmetric([brush, brush])
+    brush, scoop, pusher = load_tool("brush"), load_tool("scoop"), load_tool("pusher")
+    assert mirrored_part([brush]) == "clips"
+    assert mirrored_part([pusher]) == "photos"  # its left is green, its right blue
+    assert mirrored_part([scoop]) == "nothing"
+    assert mirrored_part([brush, brush]) == "nothing"
+
+
+def test_photos_are_mirrored_where_clips_may_not_be(clip_folder: Callable[[int], Path]) -> None:
+    folder = clip_folder(8)
+    pack(folder, SIZE)
+    clips, random = PackedClips(folder, SIZE, "photos"), torch.Generator().manual_seed(0)
+    right = batch(clips, range(8), [])[2][:, 0, :, 0, 0] - (WIDTH - 1) / 2  # of the tip, from the middle
+    index, time = divmod(int(right.abs().argmax()), right.shape[1])
+    assert right[index, time].abs() > 8  # more than clips are shifted
+    for times, expected in (([], {False, True}), ([3], {False})):
+        x = [float(batch(clips, [index], times, random)[2][0, 0, time, 0, 0]) for _ in range(12)]
+        assert {(value > (WIDTH - 1) / 2) != bool(right[index, time] > 0) for value in x} == expected

@@ -13,7 +13,7 @@ from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.task import Task
 from dreamitate_gen.model_folder import load_small
 from dreamitate_gen.registry import load_generator
-from dreamitate_gen.train import SmallSettings, train
+from dreamitate_gen.train import SmallSettings, picture_size, small_settings, train
 
 TINY = SmallSettings(
     channels=(32, 32),
@@ -22,7 +22,8 @@ TINY = SmallSettings(
     photo_latents=4,
     encoder_width=16,
     ways=2,
-    stages=((0.3, 0, 2), (0.7, 2, 2), (1.0, 12, 1)),
+    places_share=0.3,
+    stages=((0.57, 2, 2), (1.0, 12, 1)),
     warm_up=2,
     refine_share=0.0,
     steps=6,
@@ -80,6 +81,20 @@ def test_a_checkpoint_of_another_network_is_refused(
     train(task, data, tmp_path, settings=replace(TINY, steps=1))
     with pytest.raises(DreamitateError, match="another network"):
         train(task, data, tmp_path, settings=replace(TINY, steps=1, embedding=32))
+
+
+@pytest.mark.parametrize("wrong", [{"width": 250}, {"height": "tall"}, {"region": 0.0}, {"region": None}])
+def test_a_task_file_that_says_the_size_wrongly_is_refused(task: Task, wrong: dict[str, object]) -> None:
+    section = {**task.section("small_model"), **wrong}
+    with pytest.raises(DreamitateError, match=r"small_model in config/tasks/sweeping.yaml"):
+        picture_size(replace(task, settings={**task.settings, "small_model": section}))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.5, "half"])
+def test_a_task_file_that_says_the_share_wrongly_is_refused(task: Task, share: object) -> None:
+    section = {**task.section("small_model"), "places_share": share}
+    with pytest.raises(DreamitateError, match=r"places_share.*between 0 and 1"):
+        small_settings(replace(task, settings={**task.settings, "small_model": section}), 0, 1)
 
 
 def test_missing_weights_say_where_and_how(task: Task, tmp_path: Path) -> None:

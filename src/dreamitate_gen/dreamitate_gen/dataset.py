@@ -7,6 +7,7 @@ bare scene; and `<clip>.points.npy`, float32 (2, 12, P, 2): pixels of the tools'
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from dreamitate_core.tool import Tool
 
 POINTS = 4
 """Points per tool."""
+Mirrored = Literal["nothing", "photos", "clips"]
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,13 @@ def tool_points(tool: Tool) -> NDArray[np.float64]:
     return ends
 
 
-def is_symmetric(tools: Sequence[Tool]) -> bool:
-    """Whether a demonstration's mirror image under x -> -x shows the task as well: with one tool that is symmetric."""
-    normals = [tool.settings.get("symmetry", {}).get("mirror_plane_normal") for tool in tools]
-    return normals == [[1.0, 0.0, 0.0]]
+def mirrored_part(tools: Sequence[Tool]) -> Mirrored:
+    """Return what of a demonstration shows the task as well under x -> -x: clips of one tool that is its own mirror
+    image, photos alone (without a tool) where only its shape is, nothing otherwise."""
+    symmetries = [tool.settings.get("symmetry", {}) for tool in tools]
+    if [symmetry.get("mirror_plane_normal") for symmetry in symmetries] != [[1.0, 0.0, 0.0]]:
+        return "nothing"
+    return "clips" if symmetries[0].get("colours", True) else "photos"
 
 
 SHIFT = 8, 5
@@ -108,10 +113,10 @@ SHIFT = 8, 5
 
 
 class PackedClips:
-    """The packed clips of a folder; `refresh` finds those that came since. mirrors: half of the clips are mirrored."""
+    """The packed clips of a folder; `refresh` finds those that came since. mirrored: what `batch` may mirror."""
 
-    def __init__(self, data: Path, size: PictureSize, mirrors: bool) -> None:
-        self.folder, self.mirrors = Path(data) / size.folder, mirrors
+    def __init__(self, data: Path, size: PictureSize, mirrored: Mirrored) -> None:
+        self.folder, self.mirrored = Path(data) / size.folder, mirrored
         self.names: list[str] = []
         self.refresh()
 
@@ -135,12 +140,13 @@ def batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return video (B, 2, T, 3, H, W) at `times`, photos (B, 2, 3, H, W), both float in 0..1, points (B, 2, 12, P, 2).
 
-    random: changes each clip: mirrored (where clips may be), shifted, in another light.
+    random: changes each clip: mirrored (one in two where it may be), shifted, in another light.
     """
+    mirrors = clips.mirrored == "clips" or (clips.mirrored == "photos" and not times)
     videos, points = [], []
     for index in indices:
         views, pixels = clips.read(index, [0, *times])
-        if random is not None and clips.mirrors and float(torch.rand((), generator=random)) < 0.5:
+        if random is not None and mirrors and float(torch.rand((), generator=random)) < 0.5:
             views, pixels = mirrored(views, pixels)
         video, pixels_tensor = torch.from_numpy(np.ascontiguousarray(views)), torch.from_numpy(pixels)
         video = video.permute(0, 1, 4, 2, 3).float().div_(255)

@@ -21,7 +21,7 @@ from dreamitate_core.video import STEPS
 
 from . import noise
 from .checkpoint import load_checkpoint, save_checkpoint
-from .dataset import POINTS, PackedClips, PictureSize, batch, is_symmetric, pack
+from .dataset import POINTS, PackedClips, PictureSize, batch, mirrored_part, pack
 from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, save_small
 from .patch_codec import PatchCodec
@@ -35,6 +35,9 @@ from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, POSITION_CHANNELS, small_unet
 
 BARE = 0
 """The index of the first frame, which repeats the photo."""
+
+PHOTOS = 16
+"""Pairs of photos per step while the image encoder is trained alone."""
 
 SAMPLING = {"schedule": "log_uniform", "steps": 3, "sigma_min": 0.3, "sigma_max": 60.0}
 """How the small model dreams, unless `model.json` says otherwise; chosen by the tool's error in dreams."""
@@ -55,8 +58,10 @@ class SmallSettings:
     p_mean: float = 1.5
     p_std: float = 1.5
     average: float = 0.998
-    stages: tuple[tuple[float, int, int], ...] = ((0.2, 0, 16), (0.55, 2, 8), (0.8, 4, 6), (1.0, 12, 4))
-    """Until which share of the run: time steps per clip (0: image encoder alone, 12: with the bare frame), batch."""
+    places_share: float = 0.2
+    """Share of the run in which the image encoder alone is trained: where the tool goes, from photos."""
+    stages: tuple[tuple[float, int, int], ...] = ((0.44, 2, 8), (0.75, 4, 6), (1.0, 12, 4))
+    """Until which share of the rest: time steps per clip (12: with the bare frame), batch."""
     place_weight: float = 0.05
     point_error_px: float = 1.0
     refine_share: float = 0.15
@@ -100,7 +105,7 @@ class Run:
         rate *= 0.5 + 0.5 * math.cos(math.pi * self.done)
         for group in self.optimizer.param_groups:
             group["lr"] = max(rate, 1e-6)
-        _, times_count, count = next(stage for stage in settings.stages if self.done <= stage[0])
+        times_count, count = self._stage()
         loss, parts = self._loss(times_count, count)
         self.optimizer.zero_grad()
         loss.backward()
@@ -112,6 +117,14 @@ class Run:
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
         return parts
+
+    def _stage(self) -> tuple[int, int]:
+        """Return time steps per clip, 0 for the image encoder alone, and clips per batch."""
+        share = self.settings.places_share
+        if self.done < share:
+            return 0, PHOTOS
+        done = (self.done - share) / (1 - share)
+        return next((times, count) for until, times, count in self.settings.stages if done <= until)
 
     def _loss(self, times_count: int, count: int) -> tuple[Tensor, tuple[float, float]]:
         settings, pictures = self.settings, self.model.pictures
@@ -209,7 +222,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     size = picture_size(task)
     pack(data, size, progress)
-    clips = PackedClips(data, size, is_symmetric([load_tool(name) for name in task.tools]))
+    clips = PackedClips(data, size, mirrored_part([load_tool(name) for name in task.tools]))
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
@@ -257,6 +270,17 @@ def picture_size(task: Task) -> PictureSize:
             f" 0.1 to 1; they are {size.width}, {size.height} and {size.region:g}."
         )
     return size
+
+
+def small_settings(task: Task, seed: int, threads: int) -> SmallSettings:
+    """Return how the task's small model is trained. Raises DreamitateError where its file says it wrongly."""
+    share = task.section("small_model").get("places_share", SmallSettings.places_share)
+    if not isinstance(share, float) or not 0.0 < share < 1.0:
+        raise DreamitateError(
+            f"small_model in config/tasks/{task.name}.yaml: places_share, the share of the training in which the image"
+            f" encoder is trained alone, must be between 0 and 1; it is {share!r}."
+        )
+    return SmallSettings(places_share=share, seed=seed, threads=threads)
 
 
 def new_model(task: Task, clips: PackedClips, size: PictureSize, settings: SmallSettings) -> StereoModel:

@@ -16,9 +16,10 @@ TRIED = 5
 """Pushes of each kind, to the goal at once and on the way there, that are tried, the most promising first."""
 AIMED = 4
 """How often a push is aimed anew by what it missed."""
-CLOSE_M, GOOD_M, ARM_LENGTH_M = 0.001, 0.006, 0.05
-"""A miss with which no more is aimed, and one with which a push to the goal is better than going there by way of
-another pose; a radian counts as much as this times a metre."""
+CLOSE_M, NEAR_M, GOOD_M, ARM_LENGTH_M = 0.001, 0.003, 0.006, 0.05
+"""A miss with which no more is aimed, one with which the shorter push is the better one, as to a person, and one with
+which a push to the goal is better than going there by way of another pose; a radian counts as much as this times a
+metre."""
 BETWEEN = 150
 MARGIN_M = 0.12
 
@@ -35,7 +36,7 @@ class Trial:
 def search_pushes(scene: Scene) -> list[ToolMotion]:
     """Return motions by which the scene's first object comes to its goal, or to where it can be pushed there next.
 
-    Best first, by how near they came in MuJoCo to what they aim at.
+    Best first: the shortest of those that came very near in MuJoCo to what they aim at, then by how near they came.
     """
     random = np.random.default_rng([scene.seed, 15485863])
     piece = scene.objects[0]
@@ -46,10 +47,15 @@ def search_pushes(scene: Scene) -> list[ToolMotion]:
     pushes = find_pushes(found, _grip(piece, middle), start, goals, _between(start, goals[0], random), random)
     at_once = [_tried(hand, found, push, start, random) for push in [p for p in pushes if p.last][:TRIED]]
     on_the_way = [_tried(hand, found, push, start, random) for push in [p for p in pushes if not p.last][:TRIED]]
-    good = sorted((trial for trial in at_once if trial.miss_m < GOOD_M), key=lambda trial: trial.miss_m)
+    good = sorted((trial for trial in at_once if trial.miss_m < GOOD_M), key=_by_length_where_near)
     poor = sorted((trial for trial in at_once if trial.miss_m >= GOOD_M), key=lambda trial: trial.miss_m)
     on_the_way.sort(key=lambda trial: trial.push.cost + trial.miss_m)
     return [trial.motion for trial in (*good, *on_the_way, *poor)]
+
+
+def _by_length_where_near(trial: Trial) -> tuple[bool, float]:
+    is_near = trial.miss_m < NEAR_M
+    return not is_near, trial.push.cost if is_near else trial.miss_m
 
 
 def pose_of(placed: Placed) -> Array:

@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> int:
             changes = {"seed": str(options.seed), **dict(_pair(text) for text in options.set)}
             model = train_svd(task, options.data, options.base, out, settings_of(task, changes), progress)
         else:
-            from dreamitate_gen.train import SmallSettings, train
+            from dreamitate_gen.train import small_settings, train
 
-            small = SmallSettings(seed=options.seed, threads=options.threads)
+            small = small_settings(task, options.seed, options.threads)
             model = train(
                 task, options.data, out, 60.0 * (options.minutes or 60), small, options.start, progress=progress
             )
