@@ -37,7 +37,7 @@ bench-%: setup  ## any other measurement of the README: make bench-plan ARGS="--
 	@.venv/bin/dreamitate bench $* $(ARGS)
 
 train-small: setup  ## render, train, export the small model of a task: TASK=sweeping [CLIPS=4000] [MINUTES=90]; goes on where it stopped
-	@.venv/bin/dreamitate demonstrate --task $(TASK) --count $(or $(CLIPS),4000) --seed 100000 --width 384 --height 224 \
+	@.venv/bin/dreamitate demonstrate --task $(TASK) --count $(or $(CLIPS),4000) --seed 100000 --width 432 --height 252 \
 		--out runs/demonstrations/$(TASK)
 	@.venv/bin/dreamitate train --task $(TASK) --data runs/demonstrations/$(TASK) --out runs/train/$(TASK) \
 		--minutes $(or $(MINUTES),90)
