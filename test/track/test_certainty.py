@@ -60,7 +60,7 @@ def test_a_path_must_stand_out_from_ways_that_no_search_tried(start: Start, plai
         return way_round_is_certain(*look(path, COARSE_WIDTH, poses), poses, np.ones(12, np.bool_))
 
     truth, turned = start.poses, start.poses @ TURNED
-    assert certain(start, truth).all()
+    assert certain(start, truth).sum() >= 11, "one frame alone may be as well explained another way"
     assert not certain(start, turned).any(), "the true way round is found, and better"
     halves = np.concatenate([turned[:4], truth[4:]])
     assert not certain(start, halves)[:4].any(), "a path that turns over is wrong before or after"

@@ -18,10 +18,10 @@ from .sequence import TURNED_RAD
 Array = NDArray[np.float64]
 Maps = NDArray[np.float32]
 
-WAYS = 120
+WAYS = 240
 FRAMES = 3
 """Frames in which all turns are tried."""
-REFINED, RIVALS = 6, 4
+REFINED, RIVALS = 10, 4
 """Turns that are refined in each of them, and those that are tried in all frames."""
 ALIKE_RAD = 0.5
 """Turns nearer to each other than this are one."""
