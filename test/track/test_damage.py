@@ -84,10 +84,12 @@ def test_the_bench_counts_what_it_must(small_clip: Clip, monkeypatch: pytest.Mon
 
 
 def test_a_few_frames_or_a_larger_thing_of_its_colour_are_no_tool() -> None:
-    def said(seen: int, explained: float, weaker: float = 1.0, spread_m: float = 0.001) -> np.ndarray:
+    def said(
+        seen: int, explained: float, weaker: float = 1.0, spread_m: float = 0.001, doubted: int = -1
+    ) -> np.ndarray:
         quality = Quality(np.ones(12), np.full(12, weaker), np.full(12, explained), np.ones(12), np.full(12, 500.0))
         covariance = np.tile(spread_m**2 * np.eye(6), (12, 1, 1))
-        return statuses(quality, covariance, np.arange(12) < seen, True)
+        return statuses(quality, covariance, np.arange(12) < seen, np.arange(12) != doubted)
 
     assert (said(12, 1.0) == Status.OK).all()
     assert (said(5, 1.0)[:5] == Status.OK).all()
@@ -96,3 +98,4 @@ def test_a_few_frames_or_a_larger_thing_of_its_colour_are_no_tool() -> None:
     assert (said(12, 0.7) == Status.PARTIAL).all()
     assert (said(12, 1.0, weaker=0.2) == Status.PARTIAL).all(), "one view does not show the tool where it would be"
     assert (said(12, 1.0, spread_m=0.01) == Status.PARTIAL).all(), "one view alone hardly shows the depth"
+    assert [*np.flatnonzero(said(12, 1.0, doubted=3) == Status.LOST)] == [3], "another way round looks as well there"

@@ -57,6 +57,14 @@ def test_a_hand_without_a_tool_is_never_ok() -> None:
     assert not np.isin(trajectory.status, SURE).any()
 
 
+def test_an_arm_that_taught_a_grey_tool_its_colours_is_never_ok() -> None:
+    bare_hand = make_clip(50_050, conditions=replace(SMALL, show_tool=False))
+    mesh = bare_hand.tools[0].mesh.copy()
+    colours_of(mesh).vertex_colors = np.tile([189, 189, 189, 255], (len(mesh.vertices), 1))
+    trajectory = track(replace(bare_hand, tools=[replace(bare_hand.tools[0], mesh=mesh)]))["block"]
+    assert not np.isin(trajectory.status, SURE).any()
+
+
 def test_nothing_moves_nothing_is_seen(clip: Clip) -> None:
     bare = np.stack([clip.background_1, clip.background_2])
     still = StereoVideo(np.tile(bare[0], (13, 1, 1, 1)), np.tile(bare[1], (12, 1, 1, 1)), 4.0)

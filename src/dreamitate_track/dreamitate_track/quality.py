@@ -25,10 +25,16 @@ SMALLEST_PX = 12.0
 EXPLAINED, MOSTLY_EXPLAINED = 0.55, 0.75
 """Where a pose covers a smaller share of what looks like the tool nearby, it may lie anywhere in a larger thing, or is
 somewhat beside the tool."""
+REACHED = 0.8
+"""Share of the largest evidence that counts as all of it."""
 AGREEING = 0.3
 """Agreement of either view below which a pose is doubtful: behind a hand the other view alone may look well."""
 SHOWS = 0.25
 """A view has a say from this share of the tool on."""
+RECOGNISED, PART_RECOGNISED = 0.6, 0.3
+"""Agreement with all the colours that a tool was given, and with each saturated one, from which it is that tool in half
+of the frames: what is found teaches the tracker its colours, so that an arm comes to agree with a grey mesh."""
+SATURATED_TRUST = 0.8
 UNCERTAIN_M, UNCERTAIN_RAD = 0.007, 0.1
 """Standard deviations along the worst axis from which a pose is known in part: one view hardly shows the depth."""
 
@@ -65,10 +71,9 @@ def judge(eyes: Eyes, maps: Maps, trust: NDArray[np.float32], poses: Array) -> Q
             label = labels_seen(eyes, poses[t], view, width, height)
             covered = label != NOTHING
             part = np.maximum(label, 0)
-            ratio = np.take_along_axis(maps[t, view], part[None].astype(np.int64), axis=0)[0]
-            free = np.where(ratio > CLEAR, 1.0, 1.0 - maps[t, view, -1]) * covered
-            gained[view] = 1.25 * (free * ratio).sum()
-            best[view] += (free * trust[part] * LIMIT).sum()
+            ratio, free = _seen(maps[t, view], label)
+            gained[view] = (free * ratio).sum()
+            best[view] += REACHED * LIMIT * (free * trust[part]).sum()
             evidence = maps[t, view, :-1].max(axis=0)
             evidence = np.where(evidence > EVIDENCE, evidence, 0.0)
             near = cv2.dilate(covered.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
@@ -88,11 +93,46 @@ def judge(eyes: Eyes, maps: Maps, trust: NDArray[np.float32], poses: Array) -> Q
     return Quality(*found.T)
 
 
-def statuses(quality: Quality, covariance: Array, seen: NDArray[np.bool_], settled: bool) -> NDArray[np.int64]:
+def recognised(eyes: Eyes, maps: Maps, trust: NDArray[np.float32], poses: Array) -> bool:
+    """Return whether poses (12, 4, 4) body to reference show a tool's colours: all together, and each saturated one.
+
+    maps: (12, 2, L + 1, h, w) and trust: (L,) of the palette before the clip taught it anything.
+    """
+    frames, _, labels, height, width = maps.shape
+    gained, best, free_px = (np.zeros((frames, labels - 1)) for _ in range(3))
+    for t in range(frames):
+        for view in range(2):
+            label = labels_seen(eyes, poses[t], view, width, height)
+            ratio, free = _seen(maps[t, view], label)
+            for part in range(labels - 1):
+                own = label == part
+                gained[t, part] += (free * ratio)[own].sum()
+                best[t, part] += REACHED * LIMIT * trust[part] * free[own].sum()
+                free_px[t, part] += free[own].sum()
+
+    def median(parts: list[int]) -> float:
+        shown = free_px[:, parts].sum(axis=1) >= SMALLEST_PX
+        agreement = gained[:, parts].sum(axis=1)[shown] / best[:, parts].sum(axis=1)[shown]
+        return float(np.median(agreement)) if shown.any() else np.nan
+
+    saturated = [part for part in range(labels - 1) if trust[part] >= SATURATED_TRUST]
+    return median([*range(labels - 1)]) >= RECOGNISED and not any(median([p]) < PART_RECOGNISED for p in saturated)
+
+
+def _seen(maps: Maps, label: NDArray[np.int8]) -> tuple[NDArray[np.float32], Array]:
+    """Return (h, w) the log-likelihood ratios of the labels (h, w) that a pose shows, and how far each pixel is free of
+    what may hide the tool, 0 beside it. maps: (L + 1, h, w) of one picture."""
+    ratio = np.take_along_axis(maps[:-1], np.maximum(label, 0)[None].astype(np.int64), axis=0)[0]
+    return ratio, np.where(ratio > CLEAR, 1.0, 1.0 - maps[-1]) * (label != NOTHING)
+
+
+def statuses(
+    quality: Quality, covariance: Array, seen: NDArray[np.bool_], certain: NDArray[np.bool_]
+) -> NDArray[np.int64]:
     """Return the status (12,).
 
-    covariance: (12, 6, 6) of the twists; seen: frames in which the search found the tool; settled: which way round is
-    certain.
+    covariance: (12, 6, 6) of the twists; seen: (12,) frames in which the search found the tool; certain: (12,) that it
+    is the tool, and which way round.
     """
     doubtful = _uncertain(covariance) | (quality.weaker < AGREEING) | (quality.explained < MOSTLY_EXPLAINED)
     status = np.empty(len(seen), np.int64)
@@ -103,7 +143,7 @@ def statuses(quality: Quality, covariance: Array, seen: NDArray[np.bool_], settl
             status[t] = Status.NOT_VISIBLE
             continue
         alone = quality.explained[t] >= EXPLAINED
-        if not seen[t] or quality.score[t] < LOST_SCORE or not alone or not settled:
+        if not seen[t] or quality.score[t] < LOST_SCORE or not alone or not certain[t]:
             status[t] = Status.LOST
             lost_before = was_found
             continue

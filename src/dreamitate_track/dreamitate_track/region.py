@@ -22,7 +22,8 @@ from .learn import learned, skin_tone
 from .maps import make_maps, scene_histogram
 from .model import Model, make_model, simplified
 from .palette import Palette, palette_of
-from .quality import judge, statuses
+from .quality import judge, recognised, statuses
+from .rivals import way_round_is_certain
 from .scene import Level, Views
 from .search import search, search_again
 from .sequence import best_paths, filled, turned_over
@@ -35,13 +36,18 @@ NEAR_SKIN = 0.75
 
 @dataclass(frozen=True)
 class Found:
-    """A tool as the search left it: where fitting starts, the maps it was found on, and whether it is certain which way
-    round the tool is. start is None where no frame shows it."""
+    """A tool as the search left it: where fitting starts, and the palette before the clip taught it anything.
+
+    start is None where no frame shows it; settled: of the ways round that the search tried, one is clearly the best;
+    told: a person said which way round it is.
+    """
 
     name: str
     model: Model
     start: Start | None
+    given: Palette
     settled: bool
+    told: bool
 
 
 def track_region(clip: Clip, progress: Progress, hints: Hints, fusion: str = "joint") -> dict[str, ToolTrajectory]:
@@ -72,6 +78,7 @@ def find_tools(clip: Clip, progress: Progress, hints: Hints) -> list[Found]:
         palettes.append(palette)
         tones.append(tone)
         candidates.append(guide.held(own, maps, tried))
+    given = list(palettes)
     for n, path in enumerate(best_paths(candidates, radii_m)):
         if max(path) < 0:
             continue
@@ -89,8 +96,7 @@ def find_tools(clip: Clip, progress: Progress, hints: Hints) -> list[Found]:
         if start is not None:
             others = [other.poses for n, other in enumerate(starts) if other is not None and n != index]
             start, settled = surest(start, turned_over(candidates[index], start.poses, others), progress)
-            settled = settled or bool(guides[index].poses)
-        found.append(Found(tool.name, models[index], start, settled))
+        found.append(Found(tool.name, models[index], start, given[index], settled, bool(guides[index].poses)))
     return found
 
 
@@ -100,7 +106,12 @@ def fused(clip: Clip, found: Found, fusion: str, progress: Progress) -> ToolTraj
     if start is None:
         return _nowhere(clip, found.name, model)
     fitted = FUSIONS[fusion](start, progress)
-    quality = judge(*look(start, COARSE_WIDTH, fitted.poses), start.palette.trust, fitted.poses)
+    eyes, maps = look(start, COARSE_WIDTH, fitted.poses)
+    quality = judge(eyes, maps, start.palette.trust, fitted.poses)
+    as_given = make_maps(start.views.level(COARSE_WIDTH), found.given)
+    certain = np.full(STEPS, recognised(eyes, as_given, found.given.trust, fitted.poses))
+    if not found.told:
+        certain &= found.settled & way_round_is_certain(eyes, maps, fitted.poses, start.seen)
     twist_to_tool = se3.adjoint(model.transform_body_to_tool)
     return ToolTrajectory(
         tool=found.name,
@@ -108,8 +119,8 @@ def fused(clip: Clip, found: Found, fusion: str, progress: Progress) -> ToolTraj
         time_s=clip.video.time_s,
         transform_tool_to_frame=fitted.poses @ se3.inverse(model.transform_body_to_tool),
         covariance=twist_to_tool @ fitted.covariance @ twist_to_tool.T,
-        score=quality.score * (1.0 if found.settled else 0.5),
-        status=statuses(quality, fitted.covariance, start.seen, found.settled),
+        score=quality.score * np.where(certain, 1.0, 0.5),
+        status=statuses(quality, fitted.covariance, start.seen, certain),
         views_apart_px=fitted.views_apart_px * clip.video.width / 768,
     )
 
