@@ -25,7 +25,7 @@ SQUARES = Model(  # two squares side by side, 10 cm each, of two colours
     [
         ((1.0, 1.0), (1.0, 1.0), True),
         ((0.2, 0.2), (1.0, 1.0), False),  # all of it agrees too little: an arm beside a grey mesh
-        ((1.0, 0.0), (1.0, 1.0), False),  # a thing of one of its colours
+        ((1.2, -0.2), (1.0, 1.0), False),  # a thing of one of its colours
         ((1.0, -0.2), (1.0, 0.35), True),  # dark parts may look like anything
     ],
 )

@@ -31,9 +31,10 @@ AGREEING = 0.3
 """Agreement of either view below which a pose is doubtful: behind a hand the other view alone may look well."""
 SHOWS = 0.25
 """A view has a say from this share of the tool on."""
-RECOGNISED, PART_RECOGNISED = 0.6, 0.3
+RECOGNISED, PART_RECOGNISED = 0.6, 0.0
 """Agreement with all the colours that a tool was given, and with each saturated one, from which it is that tool in half
-of the frames: what is found teaches the tracker its colours, so that an arm comes to agree with a grey mesh."""
+of the frames: what is found teaches the tracker its colours, so that an arm comes to agree with a grey mesh. A small
+part may be drawn poorly in a dream, but is still rather the tool than not; a thing of one of the colours has -1 there."""
 SATURATED_TRUST = 0.8
 UNCERTAIN_M, UNCERTAIN_RAD = 0.007, 0.1
 """Standard deviations along the worst axis from which a pose is known in part: one view hardly shows the depth."""
