@@ -33,8 +33,8 @@ SHOWS = 0.25
 """A view has a say from this share of the tool on."""
 RECOGNISED, PART_RECOGNISED = 0.6, 0.0
 """Agreement with all the colours that a tool was given, and with each saturated one, from which it is that tool in half
-of the frames: what is found teaches the tracker its colours, so that an arm comes to agree with a grey mesh. A small
-part may be drawn poorly in a dream, but is still rather the tool than not; a thing of one of the colours has -1 there."""
+of the frames: what is found teaches the tracker its colours, so that an arm comes to agree with a grey mesh. A dream
+may draw a small part poorly, but it is rather the tool than not; a thing of one of the colours has -1 there."""
 SATURATED_TRUST = 0.8
 UNCERTAIN_M, UNCERTAIN_RAD = 0.007, 0.1
 """Standard deviations along the worst axis from which a pose is known in part: one view hardly shows the depth."""
