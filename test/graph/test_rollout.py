@@ -46,7 +46,7 @@ def test_everything_reaches_an_observer(start_graph: Callable[..., Any]) -> None
     graph.assert_nothing_stays()
 
 
-def test_two_arms_turn_an_object_in_step(rotation_clip: Path, start_graph: Callable[..., Any]) -> None:
+def test_two_arms_turn_an_object(rotation_clip: Path, start_graph: Callable[..., Any]) -> None:
     graph = start_graph(slow="", task="rotation", replay=str(rotation_clip))
     assert graph.end() == 0, graph.said.all
     record = graph.verdict()

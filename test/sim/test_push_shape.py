@@ -15,8 +15,8 @@ from dreamitate_sim.demonstrator import Demonstration, Sweep
 from dreamitate_sim.gl import mujoco
 from dreamitate_sim.objects import ObjectKind, load_objects
 from dreamitate_sim.outline import hull, symmetry
-from dreamitate_sim.push_route import find_pushes, push_motion, sides
-from dreamitate_sim.push_search import equal_goals
+from dreamitate_sim.push_route import Push, find_pushes, push_motion, sides
+from dreamitate_sim.push_search import Trial, by_length_where_near, equal_goals
 from dreamitate_sim.renderer import Renderer
 from dreamitate_sim.scene import Placed, Scene, ToolMotion, make_scene, scene_kinds
 from dreamitate_sim.silhouette import goal_masks, overlap, silhouette
@@ -184,3 +184,12 @@ def test_the_table_says_how_things_lie_now(scene: Scene) -> None:
     now = replace(scene, objects=simulation.scene_now().objects).objects[0]
     np.testing.assert_allclose((now.x, now.y, now.yaw), (0.1, -0.05, 0.7), atol=1e-3)
     assert simulation.scene_now().goal == scene.goal
+
+
+def test_of_pushes_that_come_near_the_shortest_is_best() -> None:
+    still = ToolMotion(np.zeros(1), np.eye(4)[None], "")
+    trials = [
+        Trial(Push(side, 0.0, 0.4, (0.0, 0.0, 0.0), cost_m, True), still, miss_m)
+        for side, (cost_m, miss_m) in enumerate([(0.1, 0.005), (0.3, 0.0005), (0.2, 0.0025), (0.4, 0.004)])
+    ]
+    assert [trial.push.side for trial in sorted(trials, key=by_length_where_near)] == [2, 1, 3, 0]

@@ -47,13 +47,15 @@ def search_pushes(scene: Scene) -> list[ToolMotion]:
     pushes = find_pushes(found, _grip(piece, middle), start, goals, _between(start, goals[0], random), random)
     at_once = [_tried(hand, found, push, start, random) for push in [p for p in pushes if p.last][:TRIED]]
     on_the_way = [_tried(hand, found, push, start, random) for push in [p for p in pushes if not p.last][:TRIED]]
-    good = sorted((trial for trial in at_once if trial.miss_m < GOOD_M), key=_by_length_where_near)
+    good = sorted((trial for trial in at_once if trial.miss_m < GOOD_M), key=by_length_where_near)
     poor = sorted((trial for trial in at_once if trial.miss_m >= GOOD_M), key=lambda trial: trial.miss_m)
     on_the_way.sort(key=lambda trial: trial.push.cost + trial.miss_m)
     return [trial.motion for trial in (*good, *on_the_way, *poor)]
 
 
-def _by_length_where_near(trial: Trial) -> tuple[bool, float]:
+def by_length_where_near(trial: Trial) -> tuple[bool, float]:
+    """Return what orders pushes to a goal, the best lowest: those that came near by their cost in metres, and after
+    them the others by how much they missed."""
     is_near = trial.miss_m < NEAR_M
     return not is_near, trial.push.cost if is_near else trial.miss_m
 
