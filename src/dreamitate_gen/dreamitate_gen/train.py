@@ -68,7 +68,8 @@ class SmallSettings:
     """Share of the time budget that goes to the finishing network, after the rest is trained; 0: none."""
     tool_weight: float = 8.0
     codec_clips: int = 300
-    encoder_width: int = 64
+    encoder_widths: tuple[int, int, int] = (32, 128, 192)
+    encoder_layers: int = 6
     ways: int = 4
     steps: int = 0
     seed: int = 0
@@ -291,7 +292,13 @@ def new_model(task: Task, clips: PackedClips, size: PictureSize, settings: Small
     grid = video.shape[-2] // settings.patch, video.shape[-1] // settings.patch
     weight = tool_weight(points[:, :, [1, 5, 9]].flatten(0, 2), *grid, settings.patch, settings.tool_weight)
     codec.fit(video.flatten(0, 2), photos[:, :, None].expand_as(video).flatten(0, 2), weight)
-    encoder = ImageEncoder(settings.encoder_width, settings.embedding, points=points.shape[3], ways=settings.ways)
+    encoder = ImageEncoder(
+        embedding=settings.embedding,
+        points=points.shape[3],
+        ways=settings.ways,
+        widths=settings.encoder_widths,
+        layers=settings.encoder_layers,
+    )
     pictures = SmallPictures(codec, encoder, float(generator["fps_id"]), float(generator["motion_score"]))
     channels = settings.latents + settings.photo_latents + encoder.config["features"] + POSITION_CHANNELS
     channels += encoder.place_channels(settings.patch)
