@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+HEAD = 64
+"""Channels per head."""
 WAVES = 6
 """Sines and cosines of that many wavelengths, from twice the picture on by halves, tell a place along one axis."""
 
@@ -12,14 +14,14 @@ WAVES = 6
 class Relation(nn.Module):
     """Maps of features (B * 2, C, h, w), camera 1's and camera 2's by turns -> the same, after `layers` of attention.
 
-    C is a multiple of 64, the size of a head.
+    C is a multiple of HEAD.
     """
 
     def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
         self.position = nn.Linear(4 * WAVES, channels)
         self.camera = nn.Parameter(torch.randn(2, 1, channels) * 0.02)
-        self.layers = nn.Sequential(*(_Layer(channels) for _ in range(layers)))
+        self.layers = nn.Sequential(*(_Layer(channels) for _ in range(layers)), nn.LayerNorm(channels))
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the maps (B * 2, C, h, w)."""
@@ -31,19 +33,24 @@ class Relation(nn.Module):
 
 
 class _Layer(nn.Module):
-    """A transformer's layer of plain products: torch's fused attention is four times slower on so few tokens."""
+    """A transformer's layer of plain products: torch's fused attention is four times slower on so few tokens.
+
+    Queries and keys are normalised (Dehghani et al., 2023), or else some runs become worse after some minutes.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.heads = channels // 64
+        self.heads = channels // HEAD
         self.before_attention, self.before_mlp = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        self.norm_query, self.norm_key = nn.LayerNorm(HEAD), nn.LayerNorm(HEAD)
         self.to_qkv, self.to_out = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
         self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
     def forward(self, tokens: Tensor) -> Tensor:
         qkv = self.to_qkv(self.before_attention(tokens)).unflatten(2, (3, self.heads, -1))
         query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        weight = ((query / math.sqrt(query.shape[-1])) @ key.transpose(-1, -2)).softmax(-1).to(value.dtype)
+        query, key = self.norm_query(query) / math.sqrt(HEAD), self.norm_key(key)
+        weight = (query @ key.transpose(-1, -2)).softmax(-1).to(value.dtype)
         tokens = tokens + self.to_out((weight @ value).transpose(1, 2).flatten(2))
         return tokens + self.mlp(self.before_mlp(tokens))
 

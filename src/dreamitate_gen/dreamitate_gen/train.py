@@ -53,6 +53,8 @@ class SmallSettings:
     latents: int = 128
     photo_latents: int = 64
     learning_rate: float = 1e-3
+    encoder_learning_rate: float = 5e-4
+    """Of the image encoder, whose attention does not bear more."""
     warm_up: int = 100
     weight_decay: float = 0.02
     p_mean: float = 1.5
@@ -86,9 +88,15 @@ class Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = new_model(task, clips, picture_size(task), settings).to(self.device)
         self.average = copy.deepcopy(self.model).eval()
-        trained = [p for p in self.model.parameters() if p.requires_grad]
+        groups = [
+            {
+                "params": list(self.model.pictures.image_encoder.parameters()),
+                "full_rate": settings.encoder_learning_rate,
+            },
+            {"params": list(self.model.unet.parameters()), "full_rate": settings.learning_rate},
+        ]
         self.optimizer = torch.optim.AdamW(
-            trained, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
+            groups, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
         )
         self.step, self.seen, self.elapsed_s = 0, 0, 0.0
 
@@ -102,10 +110,9 @@ class Run:
     def train_step(self) -> tuple[float, float]:
         """Take one step; return the denoising loss and the loss of the tool's likely places."""
         settings = self.settings
-        rate = settings.learning_rate * min(1.0, (self.step + 1) / settings.warm_up)
-        rate *= 0.5 + 0.5 * math.cos(math.pi * self.done)
+        share = min(1.0, (self.step + 1) / settings.warm_up) * (0.5 + 0.5 * math.cos(math.pi * self.done))
         for group in self.optimizer.param_groups:
-            group["lr"] = max(rate, 1e-6)
+            group["lr"] = max(share * group["full_rate"], 1e-6)
         times_count, count = self._stage()
         loss, parts = self._loss(times_count, count)
         self.optimizer.zero_grad()
