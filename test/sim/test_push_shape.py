@@ -74,6 +74,19 @@ def test_symmetry(kinds: dict[str, dict[str, ObjectKind]], name: str, count: int
     assert symmetry({**kinds["train"], **kinds["test"]}[name]) == count
 
 
+def test_half_of_the_scenes_to_learn_from_and_none_to_test_begin_near_the_goal(task: Task) -> None:
+    far = {}
+    for split in ("train", "test"):
+        scenes = [make_scene(task, seed, split) for seed in range(200)]
+        pairs = [(scene.objects[0], scene.goal) for scene in scenes if scene.goal is not None]
+        far[split] = np.array([np.hypot(goal.x - piece.x, goal.y - piece.y) for piece, goal in pairs])
+        assert len(far[split]) == 200
+        assert far[split].max() < 0.2
+    assert 60 < (far["train"] < 0.08).sum() < 140
+    assert far["train"].min() > 0.02
+    assert far["test"].min() > 0.08
+
+
 def test_the_silhouette_is_what_a_camera_sees(scene: Scene) -> None:
     rig = scene_rig(scene)
     model = build_world(scene, rig).compile()

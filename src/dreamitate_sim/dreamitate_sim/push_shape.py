@@ -18,20 +18,26 @@ Array = NDArray[np.float64]
 
 X_LIMIT_M, Y_LIMIT_M = 0.19, 0.12
 SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD = 0.08, 0.20, 1.05
+NEAR_SHARE, SHORTEST_NEAR_M, LARGEST_NEAR_TURN_RAD = 0.5, 0.02, 0.35
+"""Of the training scenes, how many begin as near the goal as a first push leaves the piece: trials go on from there."""
 MOVED_M = 0.002
 
 
 def make(task: Task, seed: int, split: str) -> Scene:
-    """Return a scene with one piece at a random place, and its goal a push or two away."""
+    """Return a scene with one piece at a random place, and its goal a push or two away; to learn from, also nearer."""
     random = np.random.default_rng([seed, 0 if split == "train" else 1, 6700417])
+    near = split == "train" and np.random.default_rng([seed, 2, 6700417]).random() < NEAR_SHARE
+    shortest, longest, largest_turn = SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD
+    if near:
+        shortest, longest, largest_turn = SHORTEST_NEAR_M, SHORTEST_PUSH_M, LARGEST_NEAR_TURN_RAD
     pieces = load_objects(task.name, "pieces", split)
     kind = pieces[random.integers(len(pieces))]
     start, goal = (random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M)) for _ in range(2))
-    while not SHORTEST_PUSH_M < np.linalg.norm(goal - start) < LONGEST_PUSH_M:
+    while not shortest < np.linalg.norm(goal - start) < longest:
         goal = random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M))
     yaw = random.uniform(-np.pi, np.pi)
     piece = Placed(kind, "piece", float(start[0]), float(start[1]), yaw)
-    turn = random.uniform(-LARGEST_TURN_RAD, LARGEST_TURN_RAD)
+    turn = random.uniform(-largest_turn, largest_turn)
     place = Placed(kind, "goal", float(goal[0]), float(goal[1]), yaw + turn)
     return Scene(task, seed, split, (piece,), (), random_look(random), place)
 
