@@ -19,7 +19,8 @@ Array = NDArray[np.float64]
 X_LIMIT_M, Y_LIMIT_M = 0.19, 0.12
 SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD = 0.08, 0.20, 1.05
 NEAR_SHARE, SHORTEST_NEAR_M, LARGEST_NEAR_TURN_RAD = 0.5, 0.02, 0.35
-"""Of the training scenes, how many begin as near the goal as a first push leaves the piece: trials go on from there."""
+"""The share of training scenes that begin nearer to the goal than trials do, and how near: later attempts begin where
+a push has ended."""
 MOVED_M = 0.002
 
 
