@@ -18,6 +18,7 @@ from dreamitate_core.task import Task, load_task
 from dreamitate_core.trajectory import Status, ToolTrajectory
 from dreamitate_core.video import STEPS
 from dreamitate_gen.photos import fitted_photos
+from dreamitate_gen.precision import half_where_faster
 
 from .policy_network import NetworkSize, PolicyNetwork
 from .policy_poses import to_paths
@@ -76,7 +77,7 @@ def sample(network: PolicyNetwork, photos: Tensor, random: torch.Generator) -> T
     scheduler: Any = DDIMScheduler(**NOISE)
     scheduler.set_timesteps(SAMPLING_STEPS)
     noise = torch.randn((len(photos), STEPS, network.config["numbers"]), generator=random)
-    with torch.autocast(photos.device.type, dtype=torch.bfloat16):
+    with half_where_faster(photos.device):
         features = network.encode(photos)
     sequence = noise.to(photos.device)
     for level in scheduler.timesteps:

@@ -19,6 +19,7 @@ from dreamitate_core.task import Task
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.curves import Curves
 from dreamitate_gen.dataset import relit
+from dreamitate_gen.precision import half_where_faster
 from dreamitate_gen.train import denormals_flushed
 
 from .policy import NOISE, save_policy
@@ -103,7 +104,7 @@ class PolicyRun:
         level = torch.randint(NOISE["num_train_timesteps"], (len(repeated),), generator=self.random)
         noise = torch.randn(repeated.shape, generator=self.random)
         noisy = self.noise.add_noise(repeated, noise, level).to(self.device)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with half_where_faster(self.device):
             features = self.network.encode(photos.to(self.device)).repeat_interleave(settings.draws, 0)
             estimate = self.network(noisy, level.to(self.device), features)
         loss = (estimate.float() - repeated.to(self.device)).square().mean()

@@ -18,6 +18,8 @@ DECISIVENESS, SHARED = 150.0, 0.05
 that all ways learn from, so that none is forgotten that fits no clip at first (Rupprecht et al., 2017)."""
 
 
+VARIANCE = 0.49
+"""Of the blobs around points, in cells squared."""
 WORTH_A_TRY = 0.25
 
 
@@ -46,16 +48,26 @@ def place_loss(places: Places, points: Tensor) -> Tensor:
     """Return the negative log likelihood per place of the points (B, 2, 12, P, 2), in pixels, in the way that each clip
     goes, and of that way. Points outside the picture do not count.
     """
-    height, width = places.logits.shape[-2:]
-    target = blobs((points + 0.5) / STRIDE - 0.5, height, width)
-    inside = (target.sum((-2, -1)) > 0.5).to(target.dtype)
-    log_probability = places.logits.float().flatten(-2).log_softmax(-1)
-    of_place = -torch.einsum("bvtpc,bvwtpc->bvwtp", target.flatten(-2), log_probability)
+    rows, columns = _bells((points + 0.5) / STRIDE - 0.5, *places.logits.shape[-2:])
+    mass = rows.sum(-1) * columns.sum(-1)
+    inside = (mass > 0.5).to(mass.dtype)
+    of_place = _cross_entropy(places.logits.float().contiguous(), rows, columns, mass)
     of_way = (of_place * inside[:, :, None]).sum((1, 3, 4)) / inside.sum((1, 2, 3)).clamp(min=1)[:, None]
     preferred = places.preferences.float().log_softmax(1)
     taken = (preferred - DECISIVENESS * of_way).detach().softmax(1)
     share = (1 - SHARED) * taken + SHARED / taken.shape[1]
     return ((share * of_way).sum(1) - (taken * preferred).sum(1)).mean()
+
+
+def _cross_entropy(logits: Tensor, rows: Tensor, columns: Tensor, mass: Tensor) -> Tensor:
+    """Return (B, 2, W, 12, P) of logits (B, 2, W, 12, P, h, w) with blobs, the products of rows (B, 2, 12, P, h) and
+    columns (B, 2, 12, P, w), whose sums are `mass`.
+
+    It is the largest work of a step that trains the image encoder alone, so no array as large as the logits is made
+    but where it must be.
+    """
+    along_rows = (logits @ columns[:, :, None, ..., None]).squeeze(-1)
+    return mass[:, :, None] * logits.logsumexp((-2, -1)) - (along_rows * rows[:, :, None]).sum(-1)
 
 
 def likeliest_points(logits: Tensor) -> Tensor:
@@ -81,7 +93,13 @@ def place_channels(points: Tensor, height: int, width: int, grid: int) -> Tensor
 
 def blobs(cells: Tensor, height: int, width: int) -> Tensor:
     """Return small Gaussian blobs (..., h, w), sum 1 inside the picture, around cells (..., 2) as x, y."""
+    rows, columns = _bells(cells, height, width)
+    return rows[..., :, None] * columns[..., None, :]
+
+
+def _bells(cells: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Return the rows (..., h) and columns (..., w) whose products are the blobs."""
     x = torch.arange(width, device=cells.device) - cells[..., :1]
     y = torch.arange(height, device=cells.device) - cells[..., 1:]
-    gx, gy = torch.exp(-0.5 * x.square() / 0.49), torch.exp(-0.5 * y.square() / 0.49)
-    return gy[..., :, None] * gx[..., None, :] / (2 * torch.pi * 0.49)
+    gx, gy = torch.exp(-0.5 * x.square() / VARIANCE), torch.exp(-0.5 * y.square() / VARIANCE)
+    return gy / (2 * torch.pi * VARIANCE), gx

@@ -11,6 +11,7 @@ from dreamitate_core.video import STEPS
 
 from . import noise
 from .dataset import PackedClips, batch
+from .precision import half_where_faster
 from .refiner import Refiner, soft_spots
 from .stereo_model import StereoModel
 
@@ -51,7 +52,7 @@ def train_refiner(
         pictures = _pictures(model, clips, indices, random)
         for _ in range(WINDOWS):
             frames, photos, points, truth = _cropped(*pictures, random)
-            with torch.autocast(frames.device.type, torch.bfloat16):
+            with half_where_faster(frames.device):
                 refined = refiner(frames, photos, points)
             weight = 1 + TOOL_WEIGHT * soft_spots(points, CROP, CROP, TOOL_SPREAD_PX).amax(1, keepdim=True)
             loss = ((refined.float() - truth).abs() * weight).mean()
@@ -82,7 +83,7 @@ def _pictures(
     clean = model.pictures.encode(truth, photos, frames)
     sigma = noise.sample_sigma(len(indices), P_MEAN, P_STD, random)
     noisy = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=random)
-    with torch.autocast(clean.device.type, torch.bfloat16):
+    with half_where_faster(clean.device):
         estimate = model.denoise(noisy, sigma, model.pictures.conditions(photos, frames, points))
     decoded = model.pictures.codec_frames(estimate.float(), photos, frames)
     own_photos = photos[:, :, None].expand_as(video).flatten(0, 2)

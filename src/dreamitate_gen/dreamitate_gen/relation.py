@@ -29,7 +29,8 @@ class Relation(nn.Module):
         placed = maps.flatten(2).transpose(1, 2) + self.position(_waves(height, width).to(maps.device))
         pairs = placed.unflatten(0, (count // 2, 2)) + self.camera
         tokens: Tensor = self.layers(pairs.flatten(1, 2))
-        return tokens.unflatten(1, (2, height * width)).flatten(0, 1).transpose(1, 2).unflatten(2, (height, width))
+        maps = tokens.unflatten(1, (2, height * width)).flatten(0, 1).transpose(1, 2).unflatten(2, (height, width))
+        return maps.contiguous()  # or all that is made of them lies in memory as the tokens do, and the loss takes long
 
 
 class _Layer(nn.Module):

@@ -1,5 +1,6 @@
 """The generator `svd`: Stable Video Diffusion's architecture, made stereo."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from .model_folder import load_model
 from .noise import sigmas
 from .offload import take_turns
 from .photos import fitted_photos
+from .precision import half_where_faster
 from .sample import sample
 from .stereo_unet import FRAMES
 
@@ -75,23 +77,16 @@ class SvdGenerator:
         guidance = float(self.settings.get("guidance", 1.0))
         generator = torch.Generator().manual_seed(seed)
         frames = list(range(FRAMES))
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocasts):
+        with torch.no_grad(), self._precision:
             conditions = self.model.pictures.conditions(photos, frames, random=generator, ranks=range(len(photos)))
             latents = sample(self.model, conditions, levels, generator, guidance, progress)
             decoded: Tensor = self.model.pictures.decode(latents, photos, frames, conditions)
         return decoded
 
     @property
-    def _autocasts(self) -> bool:
+    def _precision(self) -> AbstractContextManager[object]:
         """The small model's weights are float32; SVD's have the precision they compute in."""
-        return self.settings["kind"] == "small" and has_fast_bfloat16(self.device)
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16 natively; elsewhere it is slower than float32."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.cpu._is_avx512_bf16_supported())
+        return half_where_faster(self.device) if self.settings["kind"] == "small" else nullcontext()
 
 
 def _to_tensor(image: NDArray[np.uint8]) -> Tensor:

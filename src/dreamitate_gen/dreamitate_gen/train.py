@@ -26,6 +26,7 @@ from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, save_small
 from .patch_codec import PatchCodec
 from .places import place_loss
+from .precision import half_where_faster
 from .refine_training import train_refiner
 from .refiner import Refiner
 from .revision import revision
@@ -140,7 +141,7 @@ class Run:
         indices = torch.randint(len(self.clips), (count,), generator=self.random).tolist()
         if times_count == 0:
             _, photos, points = (t.to(self.device) for t in batch(self.clips, indices, [], self.random))
-            with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            with half_where_faster(self.device):
                 likely = pictures.places(photos)
             places = place_loss(likely, points)
             return settings.place_weight * places, (float("nan"), float(places.detach()))
@@ -151,7 +152,7 @@ class Run:
         sigma = noise.sample_sigma(count, settings.p_mean, settings.p_std, self.random).to(self.device)
         level = sigma.view(-1, 1, 1, 1, 1)
         noisy = clean + level * torch.randn(clean.shape, generator=self.random).to(self.device)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with half_where_faster(self.device):
             conditions = pictures.conditions(photos, frames, self._blurred(points))
             estimate = self.model.denoise(noisy, sigma, conditions)
         weight = frame_weight(points, frames, clean.shape[-2:], settings.patch, settings.tool_weight)
