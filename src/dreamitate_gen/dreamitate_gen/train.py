@@ -68,7 +68,7 @@ class SmallSettings:
     """Until which share of the rest: time steps per clip (12: with the bare frame), batch."""
     place_weight: float = 0.05
     point_error_px: float = 1.0
-    refine_share: float = 0.15
+    refine_share: float = 0.2
     """Share of the time budget that goes to the finishing network, after the rest is trained; 0: none."""
     tool_weight: float = 8.0
     codec_clips: int = 300
