@@ -12,7 +12,6 @@ import torch
 from dreamitate import cli
 from dreamitate_bench import policy_clips, policy_network, policy_train
 from dreamitate_bench.policy import DiffusionPolicy, sample
-from dreamitate_bench.policy_augment import moved_paths, moved_photos, random_move
 from dreamitate_bench.policy_clips import prepare
 from dreamitate_bench.policy_network import NetworkSize, PolicyNetwork, SequenceUnet
 from dreamitate_bench.policy_poses import limits, to_numbers, to_paths
@@ -97,36 +96,6 @@ def test_limits_hold_all_positions_and_no_range_is_empty() -> None:
     assert ((lower <= numbers) & (numbers <= upper)).all()
     assert (upper - lower).min() >= 1e-3
     assert (lower[3:].tolist(), upper[3:].tolist()) == ([-1.0] * 6, [1.0] * 6)
-
-
-@pytest.mark.parametrize("mirrored", [False, True])
-def test_pictures_and_paths_move_together(mirrored: bool) -> None:
-    """A white spot on the table is, in both pictures, where the moved path has gone."""
-    rig = load_rig("paper").cropped_and_resized(384, 224)
-    assert rig.transform_reference_to_table is not None
-    to_reference = np.linalg.inv(rig.transform_reference_to_table)
-    spot = np.array([0.08, -0.05, 0.0])
-
-    def pixels(point: np.ndarray) -> list[np.ndarray]:
-        seen = se3.transform_points(to_reference, point[None])
-        return [camera.project(seen)[0][0] for camera in rig.cameras]
-
-    photos = np.zeros((2, 224, 384, 3), np.uint8)
-    for photo, (x, y) in zip(photos, pixels(spot), strict=True):
-        photo[round(y) - 2 : round(y) + 3, round(x) - 2 : round(x) + 3] = 255
-    path = poses(np.random.default_rng(3), 12)
-    path[:, :3, 3] = spot
-    move = np.eye(4)
-    move[:2, 3] = 0.03, 0.02
-    move[0, 0] = -1.0 if mirrored else 1.0
-    there = moved_paths(path, move)
-    assert np.linalg.det(there[:, :3, :3]) == pytest.approx(np.ones(12))
-    assert there[0, :2, 3] == pytest.approx([(-0.05 if mirrored else 0.11), -0.03])
-    for photo, wanted in zip(moved_photos(photos, rig, move), pixels(there[0, :3, 3]), strict=True):
-        rows, columns = np.nonzero(photo[..., 0] > 127)
-        assert [columns.mean(), rows.mean()] == pytest.approx(wanted, abs=1.0)
-    moves = [random_move(torch.Generator().manual_seed(seed), mirrored) for seed in range(20)]
-    assert {float(made[0, 0]) for made in moves} == ({1.0, -1.0} if mirrored else {1.0})
 
 
 def test_the_unet_keeps_the_length_and_minds_level_and_photos() -> None:

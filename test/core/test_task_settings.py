@@ -29,6 +29,7 @@ def test_people_who_turn_things_have_a_habit() -> None:
         ("attempts: 3", "best_by must name the figure that decides"),
         ("best_way_share: 0", "best_way_share must be a number above 0 and at most 1; it is 0"),
         ("best_way_share: often", "it is 'often'"),
+        ("turn_rad: 6.3", "turn_rad must be a number of radians from 0 to 3.1416; it is 6.3"),
     ],
 )
 def test_what_makes_no_sense_is_named(line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

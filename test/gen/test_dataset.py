@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 import torch
 
+from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, load_rig
 from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.tool import load_tool
+from dreamitate_gen import dataset
 from dreamitate_gen.dataset import PackedClips, PictureSize, batch, mirrored, mirrored_part, pack, shifted, tool_points
+from dreamitate_gen.moves import moved_paths
 
 WIDTH, HEIGHT = 64, 32
 SIZE = PictureSize(WIDTH, HEIGHT)
@@ -145,3 +148,47 @@ def test_photos_are_mirrored_where_clips_may_not_be(clip_folder: Callable[[int],
     for times, expected in (([], {False, True}), ([3], {False})):
         x = [float(batch(clips, [index], times, random)[2][0, 0, time, 0, 0]) for _ in range(12)]
         assert {(value > (WIDTH - 1) / 2) != bool(right[index, time] > 0) for value in x} == expected
+
+
+def test_photos_turned_on_the_table_show_what_the_points_say(draw: Callable[..., Clip], tmp_path: Path) -> None:
+    """A spot on the table, where the tip stands at t = 5, is where the moved points have the tip."""
+    rig = load_rig("paper").cropped_and_resized(384, 224)
+    clip = draw(4, rig)
+    assert clip.truth is not None
+    for photo, camera in zip((clip.background_1, clip.background_2), rig.cameras, strict=True):
+        photo[:] = 0
+        x, y = camera.project(clip.truth["brush"][4][:3, 3])[0].round().astype(int)
+        photo[y - 2 : y + 3, x - 2 : x + 3] = 255
+    write_clip(tmp_path / "sweeping-000004", clip)
+    size = PictureSize(256, 144, 0.9)
+    pack(tmp_path, size)
+    clips, random = PackedClips(tmp_path, size, "clips", turn_rad=np.pi), torch.Generator().manual_seed(0)
+    seen = []
+    for _ in range(20):
+        _, photos, points = batch(clips, [0], [], random)
+        for photo, tip in zip(photos[0], points[0, :, 4, 0], strict=True):
+            rows, columns = torch.nonzero(photo[0] > 0.5).float().mean(0) if (photo > 0.5).any() else (np.nan, np.nan)
+            seen.append([float(columns - tip[0]), float(rows - tip[1]), float(tip[0]), float(tip[1])])
+    found = np.array(seen)[~np.isnan(seen).any(1)]
+    assert len(found) > 20
+    assert np.abs(found[:, :2]).max() < 1.6
+    assert (np.ptp(found[:, 2:], axis=0) > 30).all()
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_moved_points_are_those_of_the_moved_tool(
+    draw: Callable[..., Clip], small_rig: StereoRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: float
+) -> None:
+    """In the mirror as well, where the tool's left end is the mirror image of its right one."""
+    clip, to_table = draw(2), small_rig.transform_reference_to_table
+    assert clip.truth is not None
+    assert to_table is not None
+    move = se3.exp(np.array([0.02, 0.01, 0.0, 0.0, 0.0, 0.7])) @ np.diag([side, 1.0, 1.0, 1.0])
+    monkeypatch.setattr(dataset, "random_move", lambda *_: move)
+    write_clip(tmp_path / "sweeping-000002", clip)
+    pack(tmp_path, SIZE)
+    points = batch(PackedClips(tmp_path, SIZE, "clips"), [0], [], torch.Generator())[2][0]
+    there = se3.inverse(to_table) @ moved_paths(to_table @ clip.truth["brush"], move)
+    expected = se3.transform_points(there, tool_points(clip.tools[0]))
+    for pixels, camera in zip(points, small_rig.cameras, strict=True):
+        assert np.allclose(pixels, camera.project(expected)[0], atol=1e-3)

@@ -19,11 +19,11 @@ from dreamitate_core.task import Task
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.curves import Curves
 from dreamitate_gen.dataset import relit
+from dreamitate_gen.moves import farthest_moves, moved_paths, moved_photos, random_move, workspace_m
 from dreamitate_gen.precision import half_where_faster
 from dreamitate_gen.train import denormals_flushed
 
 from .policy import NOISE, save_policy
-from .policy_augment import farthest_moves, moved_paths, moved_photos, random_move
 from .policy_card import write_card
 from .policy_clips import HEIGHT, WIDTH, PolicyClips, prepare
 from .policy_network import NetworkSize, PolicyNetwork
@@ -81,7 +81,8 @@ class PolicyRun:
             fused=True,
         )
         self.noise: Any = DDPMScheduler(**NOISE)
-        moved = [moved_paths(clips.paths, move) for move in farthest_moves(self.mirrored)]
+        self.workspace = workspace_m(task)
+        moved = [moved_paths(clips.paths, move) for move in farthest_moves(self.mirrored, task.turn_rad)]
         self.lower, self.upper = limits(np.concatenate(moved))
         self.step, self.seen, self.elapsed_s = 0, 0, 0.0
 
@@ -131,10 +132,12 @@ class PolicyRun:
         """Return photos (N, 2, 3, H, W) in 0..1 and sequences (N, 12, A) in -1..1, each clip moved and relit."""
         photos, sequences = [], []
         for index in indices:
-            move = random_move(self.random, self.mirrored)
+            path = self.clips.paths[index]
+            origins = path[..., :3, 3].reshape(-1, 3)
+            move = random_move(self.random, self.mirrored, self.task.turn_rad, origins, self.workspace)
             pictures = torch.from_numpy(moved_photos(self.clips.read_photos(index), self.clips.rigs[index], move))
             photos.append(relit(pictures.permute(0, 3, 1, 2).float().div_(255), self.random))
-            numbers = to_numbers(moved_paths(self.clips.paths[index], move))
+            numbers = to_numbers(moved_paths(path, move))
             sequences.append(2 * (numbers - self.lower) / (self.upper - self.lower) - 1)
         return torch.stack(photos), torch.from_numpy(np.stack(sequences)).float()
 

@@ -47,6 +47,11 @@ class Task:
         """How often a demonstration takes the best of a scene's ways (`best_way_share` in the file); else the next."""
         return float(self.settings.get("best_way_share", 0.5))
 
+    @property
+    def turn_rad(self) -> float:
+        """By how much a demonstration may be turned on the table, either way, and still be one (`turn_rad`), rad."""
+        return float(self.settings.get("turn_rad", 0.0))
+
     def section(self, name: str) -> dict[str, Any]:
         """Return a stage's section of the file. Raises DreamitateError where it is missing."""
         section = self.settings.get(name)
@@ -89,7 +94,7 @@ def load_task(name: str) -> Task:
 
 
 def _check(settings: dict[str, Any], path: Path) -> None:
-    """Raise DreamitateError for a goal, attempts or a share that make no sense."""
+    """Raise DreamitateError for a goal, attempts, a share or a turn that make no sense."""
     if settings.get("goal", "mask") != "mask":
         raise unknown(f"goal in {path}", settings["goal"], ["mask"])
     attempts = settings.get("attempts", 1)
@@ -98,6 +103,9 @@ def _check(settings: dict[str, Any], path: Path) -> None:
     share = settings.get("best_way_share", 0.5)
     if not isinstance(share, int | float) or not 0.0 < share <= 1.0:
         raise DreamitateError(f"{path}: best_way_share must be a number above 0 and at most 1; it is {share!r}.")
+    turn = settings.get("turn_rad", 0.0)
+    if not isinstance(turn, int | float) or not 0.0 <= turn <= 3.1416:
+        raise DreamitateError(f"{path}: turn_rad must be a number of radians from 0 to 3.1416; it is {turn!r}.")
     if attempts > 1 and not settings.get("best_by"):
         raise DreamitateError(f"{path}: with {attempts} attempts, best_by must name the figure that decides.")
 

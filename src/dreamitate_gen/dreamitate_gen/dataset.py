@@ -1,7 +1,10 @@
 """Training clips: packed once beside the clip folders, read by memory map, augmented on the way out.
 
 A packed clip is `<data>/packed_<size>/<clip>.npy`, uint8 (2, 13, H, W, 3): both views at t = 0..12, where t = 0 is the
-bare scene; and `<clip>.points.npy`, float32 (2, 12, P, 2): pixels of the tools' points (`tool_points`) at t = 1..12.
+bare scene; `<clip>.points.npy`, float32 (2, 12, P, 2): pixels of the tools' points (`tool_points`) at t = 1..12; and,
+where the cameras' place over the table is known, what it takes to move the demonstration on the table (`moves`):
+`<clip>.photos.npy`, the whole photos, uint8 (2, H0, W0, 3), `<clip>.cameras.json`, and `<clip>.table.npy`, float32
+(12, P, 3): the points in the table frame, metres.
 """
 
 from collections.abc import Sequence
@@ -15,14 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreamitate_core import se3
-from dreamitate_core.camera import crop_and_resize, read_rig
+from dreamitate_core.camera import StereoRig, crop_and_resize, read_rig, write_rig
 from dreamitate_core.clip import Clip, read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.tool import Tool
 
+from .moves import moved_photos, random_move
+
 POINTS = 4
 """Points per tool."""
+LEFT_RIGHT = [0, 2, 1, 3]
+"""The order of one tool's points in the mirror."""
+ANYWHERE = np.array([[-np.inf, -np.inf], [np.inf, np.inf]])
 Mirrored = Literal["nothing", "photos", "clips"]
 
 
@@ -57,6 +65,10 @@ def pack(data: Path, size: PictureSize, progress: Progress = quiet) -> int:
         clip = read_clip(folder)
         _check_size(clip, folder, folders[0])
         np.save(target / f"{folder.name}.npy", packed_views(clip, size))
+        if clip.rig.transform_reference_to_table is not None:
+            np.save(target / f"{folder.name}.photos.npy", np.stack([clip.background_1, clip.background_2]))
+            np.save(target / f"{folder.name}.table.npy", points_on_table(clip, folder))
+            write_rig(target / f"{folder.name}.cameras.json", clip.rig)
         np.save(target / f"{folder.name}.points.npy", packed_points(clip, size, folder))
     return len(list(target.glob("*.points.npy")))
 
@@ -79,14 +91,29 @@ def packed_views(clip: Clip, size: PictureSize) -> NDArray[np.uint8]:
 
 def packed_points(clip: Clip, size: PictureSize, source: object) -> NDArray[np.float32]:
     """Return pixels (2, 12, P, 2) of the tools' points at t = 1..12, all of the first tool's before the second's."""
-    rig = clip.rig.cropped_and_resized(size.width, size.height, size.region)
-    pixels = []
+    return _pixels(clip.rig.cropped_and_resized(size.width, size.height, size.region), _true_points(clip, source))
+
+
+def points_on_table(clip: Clip, source: object) -> NDArray[np.float32]:
+    """Return the points (12, P, 3) at t = 1..12 in the table frame, metres, which the clip's rig must know."""
+    to_table = clip.rig.transform_reference_to_table
+    assert to_table is not None
+    return se3.transform_points(to_table, _true_points(clip, source)).astype(np.float32)
+
+
+def _true_points(clip: Clip, source: object) -> NDArray[np.float64]:
+    """Return the points (12, P, 3) in the reference frame."""
+    points = []
     for tool in clip.tools:
         if clip.truth is None or tool.name not in clip.truth:
             raise DreamitateError(f"{source} has no truth for the tool {tool.name!r}; training needs it.")
-        points = se3.transform_points(clip.truth[tool.name], tool_points(tool))
-        pixels.append(np.stack([camera.project(points)[0] for camera in rig.cameras]))
-    return np.concatenate(pixels, axis=2).astype(np.float32)
+        points.append(se3.transform_points(clip.truth[tool.name], tool_points(tool)))
+    return np.concatenate(points, axis=1)
+
+
+def _pixels(rig: StereoRig, points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return pixels (2, 12, P, 2) of points (12, P, 3) in the reference frame."""
+    return np.stack([camera.project(points)[0] for camera in rig.cameras]).astype(np.float32)
 
 
 def tool_points(tool: Tool) -> NDArray[np.float64]:
@@ -113,10 +140,19 @@ SHIFT = 8, 5
 
 
 class PackedClips:
-    """The packed clips of a folder; `refresh` finds those that came since. mirrored: what `batch` may mirror."""
+    """The packed clips of a folder; `refresh` finds those that came since. mirrored: what `batch` may mirror; turn_rad
+    and workspace (2, 2): how far demonstrations may be turned on the table, and where on it tools work (`moves`)."""
 
-    def __init__(self, data: Path, size: PictureSize, mirrored: Mirrored) -> None:
-        self.folder, self.mirrored = Path(data) / size.folder, mirrored
+    def __init__(
+        self,
+        data: Path,
+        size: PictureSize,
+        mirrored: Mirrored,
+        turn_rad: float = 0.0,
+        workspace: NDArray[np.float64] = ANYWHERE,
+    ) -> None:
+        self.folder, self.size, self.mirrored = Path(data) / size.folder, size, mirrored
+        self.turn_rad, self.workspace = turn_rad, workspace
         self.names: list[str] = []
         self.refresh()
 
@@ -134,29 +170,54 @@ class PackedClips:
         views = np.load(self.folder / f"{self.names[index]}.npy", mmap_mode="r")
         return views[:, list(times)], np.load(self.folder / f"{self.names[index]}.points.npy")
 
+    def read_moved(self, index: int, random: torch.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
+        """Return the photos as views (2, 1, H, W, 3), and points (2, 12, P, 2), of the demonstration somewhere else on
+        the table; None where it is not known where that is."""
+        name = self.folder / self.names[index]
+        if not name.with_name(f"{name.name}.table.npy").is_file():
+            return None
+        points, photos = (np.load(name.with_name(f"{name.name}.{what}.npy")) for what in ("table", "photos"))
+        rig = read_rig(name.with_name(f"{name.name}.cameras.json"))
+        move = random_move(
+            random, self.mirrored != "nothing", self.turn_rad, points[:, ::POINTS].reshape(-1, 3), self.workspace
+        )
+        size = self.size.width, self.size.height, self.size.region
+        views = np.stack([crop_and_resize(photo, *size)[None] for photo in moved_photos(photos, rig, move)])
+        if np.linalg.det(move[:3, :3]) < 0:
+            points = points[:, LEFT_RIGHT]
+        assert rig.transform_reference_to_table is not None
+        there = se3.inverse(rig.transform_reference_to_table) @ move
+        return views, _pixels(rig.cropped_and_resized(*size), se3.transform_points(there, points))
+
 
 def batch(
     clips: PackedClips, indices: Sequence[int], times: Sequence[int], random: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return video (B, 2, T, 3, H, W) at `times`, photos (B, 2, 3, H, W), both float in 0..1, points (B, 2, 12, P, 2).
 
-    random: changes each clip: mirrored (one in two where it may be), shifted, in another light.
+    random: changes each clip. Photos alone, without a tool in them, are moved on the table, as far as a demonstration
+    may be; clips are shifted by some pixels and, one in two where they may be, mirrored. All is seen in another light.
     """
-    mirrors = clips.mirrored == "clips" or (clips.mirrored == "photos" and not times)
     videos, points = [], []
     for index in indices:
-        views, pixels = clips.read(index, [0, *times])
-        if random is not None and mirrors and float(torch.rand((), generator=random)) < 0.5:
+        moved = clips.read_moved(index, random) if random is not None and not times else None
+        views, pixels = moved or clips.read(index, [0, *times])
+        if random is not None and moved is None and clips.mirrored == "clips" and _tossed(random):
             views, pixels = mirrored(views, pixels)
         video, pixels_tensor = torch.from_numpy(np.ascontiguousarray(views)), torch.from_numpy(pixels)
         video = video.permute(0, 1, 4, 2, 3).float().div_(255)
         if random is not None:
-            video, pixels_tensor = shifted(video, pixels_tensor, random)
+            if moved is None:
+                video, pixels_tensor = shifted(video, pixels_tensor, random)
             video = relit(video, random)
         videos.append(video)
         points.append(pixels_tensor)
     stacked = torch.stack(videos)
     return stacked[:, :, 1:], stacked[:, :, 0], torch.stack(points)
+
+
+def _tossed(random: torch.Generator) -> bool:
+    return float(torch.rand((), generator=random)) < 0.5
 
 
 def shifted(video: Tensor, points: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -178,6 +239,6 @@ def relit(video: Tensor, random: torch.Generator) -> Tensor:
 
 def mirrored(views: NDArray[np.uint8], points: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return the clip of one tool under x -> -x: pictures mirrored, the tool's left and right ends exchanged."""
-    points = points[:, :, [0, 2, 1, 3]].copy()
+    points = points[:, :, LEFT_RIGHT].copy()
     points[..., 0] = views.shape[3] - 1 - points[..., 0]
     return views[:, :, :, ::-1], points

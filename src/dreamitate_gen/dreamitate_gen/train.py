@@ -24,6 +24,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .dataset import POINTS, PackedClips, PictureSize, batch, mirrored_part, pack
 from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, save_small
+from .moves import workspace_m
 from .patch_codec import PatchCodec
 from .places import place_loss
 from .precision import half_where_faster
@@ -232,7 +233,8 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     size = picture_size(task)
     pack(data, size, progress)
-    clips = PackedClips(data, size, mirrored_part([load_tool(name) for name in task.tools]))
+    mirrored = mirrored_part([load_tool(name) for name in task.tools])
+    clips = PackedClips(data, size, mirrored, task.turn_rad, workspace_m(task))
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
