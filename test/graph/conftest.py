@@ -23,7 +23,7 @@ from dreamitate_core.task import load_task
 
 FAKES = Path(__file__).parent / "fakes"
 SEED = 1000
-LIMIT_S = 90.0
+LIMIT_S = 200.0
 TOKEN = "DREAMITATE_TEST_TOKEN"  # noqa: S105 - a name
 
 Event = dict[str, Any]

@@ -164,12 +164,9 @@ class PolicyRun:
 
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one."""
-        folder = self.out / "checkpoint"
-        if not folder.is_dir():
-            return False
-        counters = load_checkpoint(folder, self.network, self.average, self.optimizer, self.random)
-        self.step, self.seen, self.elapsed_s = counters["step"], counters["seen"], counters["elapsed_s"]
-        return True
+        counters = load_checkpoint(self.out / "checkpoint", self.network, self.average, self.optimizer, self.random)
+        vars(self).update(counters)
+        return bool(counters)
 
 
 @denormals_flushed()

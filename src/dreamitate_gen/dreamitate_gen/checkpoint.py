@@ -44,7 +44,12 @@ def load_checkpoint(
     optimizer: torch.optim.Optimizer,
     random: torch.Generator,
 ) -> dict[str, Any]:
-    """Restore what `save_checkpoint` wrote and return the counters. Raises DreamitateError for another network's."""
+    """Restore what `save_checkpoint` wrote and return the counters; {} where there is no checkpoint.
+
+    Raises DreamitateError for another network's.
+    """
+    if not folder.is_dir():
+        return {}
     tensors = load_file(folder / "state.safetensors")
     try:
         model.load_state_dict(_part(tensors, "model/"))

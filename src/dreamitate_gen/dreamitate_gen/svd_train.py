@@ -197,10 +197,8 @@ class SvdRun:
 
     def resume(self) -> None:
         """Go on from the checkpoint, if there is one."""
-        folder = self.out / "checkpoint"
-        if folder.is_dir():
-            counters = load_checkpoint(folder, self.state, self.average, self.optimizer, self.random)
-            self.step = int(counters["step"])
+        counters = load_checkpoint(self.out / "checkpoint", self.state, self.average, self.optimizer, self.random)
+        self.step = int(counters.get("step", 0))
 
 
 def train_svd(task: Task, data: Path, base: Path, out: Path, settings: SvdSettings, progress: Progress = quiet) -> Path:

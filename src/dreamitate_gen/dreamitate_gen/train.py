@@ -1,7 +1,6 @@
 """Training of the small model from scratch, in resumable stretches of time."""
 
 import copy
-import csv
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from dreamitate_core.video import STEPS
 
 from . import noise
 from .checkpoint import load_checkpoint, save_checkpoint
+from .curves import Curves
 from .dataset import POINTS, PackedClips, PictureSize, batch, mirrored_part, pack
 from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, save_small
@@ -192,12 +192,9 @@ class Run:
 
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one."""
-        folder = self.out / "checkpoint"
-        if not folder.is_dir():
-            return False
-        counters = load_checkpoint(folder, self.model, self.average, self.optimizer, self.random)
-        self.step, self.seen, self.elapsed_s = counters["step"], counters["seen"], counters["elapsed_s"]
-        return True
+        counters = load_checkpoint(self.out / "checkpoint", self.model, self.average, self.optimizer, self.random)
+        vars(self).update(counters)
+        return bool(counters)
 
 
 @contextmanager
@@ -238,6 +235,7 @@ def train(
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
+    curves = Curves(out, run.step)
     info: dict[str, str | int] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
     saved, losses, last = time.monotonic(), [], time.monotonic()
     while run.done < 1:
@@ -247,7 +245,9 @@ def train(
         last = now
         progress("training", run.done)
         if run.step % 50 == 0 or run.done >= 1:
-            _record(out / "curve.csv", run, losses)
+            video_loss, place_loss = (sum(column) / len(losses) for column in zip(*losses, strict=True))
+            row = {"samples": run.seen, "seconds": run.elapsed_s, "clips": len(run.clips)}
+            curves.add(run.step, {**row, "video_loss": video_loss, "place_loss": place_loss})
             losses = []
         if now - saved > save_every_s:
             saved = now
@@ -255,6 +255,7 @@ def train(
             pack(data, size)
             run.clips.refresh()
             last = time.monotonic()
+    curves.close()
     info = {**info, "clips": len(run.clips)}
     run.save(info)
     if settings.refine_share > 0:
@@ -339,14 +340,3 @@ def _start_from(run: Run, folder: Path) -> None:
     except RuntimeError as error:
         first = str(error).splitlines()[0]
         raise DreamitateError(f"{folder} holds another network than the one to train: {first}") from None
-
-
-def _record(path: Path, run: Run, losses: Sequence[tuple[float, float]]) -> None:
-    is_new = not path.is_file()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(["step", "samples", "seconds", "clips", "video_loss", "place_loss"])
-        means = [sum(column) / len(losses) for column in zip(*losses, strict=True)]
-        row = [run.step, run.seen, round(run.elapsed_s, 1), len(run.clips), *(f"{m:.5f}" for m in means)]
-        writer.writerow(row)
