@@ -11,7 +11,8 @@ import torch
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.task import Task
-from dreamitate_gen.model_folder import load_small
+from dreamitate_gen.model_folder import load_small, save_small
+from dreamitate_gen.refiner import Refiner
 from dreamitate_gen.registry import load_generator
 from dreamitate_gen.train import SmallSettings, picture_size, small_settings, train
 
@@ -82,6 +83,21 @@ def test_a_checkpoint_of_another_network_is_refused(
     train(task, data, tmp_path, settings=replace(TINY, steps=1))
     with pytest.raises(DreamitateError, match="another network"):
         train(task, data, tmp_path, settings=replace(TINY, steps=1, embedding=32))
+
+
+def test_a_run_may_begin_from_a_finished_model(clip_folder: Callable[[int], Path], task: Task, tmp_path: Path) -> None:
+    data = clip_folder(2)
+    model, settings = load_small(train(task, data, tmp_path / "first", settings=replace(TINY, steps=1)))
+    model.pictures.refiner = Refiner(width=8, points=4)
+    save_small(tmp_path / "finished", model, {"sampling": settings["sampling"]})
+    still = replace(TINY, steps=1, seed=1, learning_rate=0.0, encoder_learning_rate=0.0)
+    begun = load_small(train(task, data, tmp_path / "second", settings=still, start=tmp_path / "finished"))[0]
+    anew = load_small(train(task, data, tmp_path / "third", settings=still))[0]
+    weight, apart = (m.unet.conv_in.weight for m in (begun, anew))
+    assert torch.allclose(weight, model.unet.conv_in.weight, atol=2e-3)
+    assert not torch.allclose(apart, model.unet.conv_in.weight, atol=2e-2)
+    with pytest.raises(DreamitateError, match="another network"):
+        train(task, data, tmp_path / "fourth", settings=replace(still, embedding=32), start=tmp_path / "finished")
 
 
 @pytest.mark.parametrize("wrong", [{"width": 250}, {"height": "tall"}, {"region": 0.0}, {"region": None}])

@@ -259,7 +259,8 @@ def train(
     info = {**info, "clips": len(run.clips)}
     run.save(info)
     if settings.refine_share > 0:
-        refiner = Refiner(points=POINTS * len(task.tools)).to(run.device)
+        begun = load_small(start)[0].pictures.refiner if start is not None else None
+        refiner = (begun or Refiner(points=POINTS * len(task.tools))).to(run.device)
         refine_s = time_budget_s * settings.refine_share
         train_refiner(run.average, refiner, clips, refine_s, seed=settings.seed, progress=progress)
         run.average.pictures.refiner = refiner
@@ -334,6 +335,7 @@ def joined_views(video: Tensor, photos: Tensor, bare: bool) -> Tensor:
 
 def _start_from(run: Run, folder: Path) -> None:
     model, _ = load_small(folder)
+    model.pictures.refiner = None  # it is trained later, by itself
     try:
         run.model.load_state_dict(model.state_dict())
         run.average.load_state_dict(model.state_dict())
