@@ -165,7 +165,8 @@ class PolicyRun:
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one."""
         counters = load_checkpoint(self.out / "checkpoint", self.network, self.average, self.optimizer, self.random)
-        vars(self).update(counters)
+        if counters:
+            self.step, self.seen, self.elapsed_s = counters["step"], counters["seen"], counters["elapsed_s"]
         return bool(counters)
 
 

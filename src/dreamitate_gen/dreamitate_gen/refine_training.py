@@ -21,8 +21,7 @@ POINT_ERROR_PX = 0.3
 """Less than the image encoder's: the finish must draw a sharp tool where it is told to, not an average of places."""
 TOOL_WEIGHT, TOOL_SPREAD_PX = 4.0, 8.0
 P_MEAN, P_STD = 3.2, 0.8
-"""Of the noise level's logarithm: so much noise that the UNet's pictures show as little of the tool as in dreams. With
-less, the finish learnt to sharpen what demonstrations had left there, and dreamed scoops stayed blurred."""
+"""Of the noise level's logarithm: so much noise that little of the demonstration's tool is left, as in dreams."""
 WINDOWS = 6
 """Windows that are cut from each frame in turn, for making the frames costs more than refining them."""
 

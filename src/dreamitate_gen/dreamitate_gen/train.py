@@ -193,7 +193,8 @@ class Run:
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one."""
         counters = load_checkpoint(self.out / "checkpoint", self.model, self.average, self.optimizer, self.random)
-        vars(self).update(counters)
+        if counters:
+            self.step, self.seen, self.elapsed_s = counters["step"], counters["seen"], counters["elapsed_s"]
         return bool(counters)
 
 
