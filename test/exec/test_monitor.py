@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dreamitate_core.plan import Plan
-from dreamitate_exec.monitor import Monitor
+from dreamitate_exec.monitor import Monitor, behind_each
 
 
 @pytest.fixture
@@ -33,3 +33,16 @@ def test_while_it_moves_there_is_one_time(pausing: Plan) -> None:
         monitor.deviation_rad([position])
     assert monitor.reached_s == pytest.approx(3.0)
     assert monitor.time_s > 3.5
+
+
+@pytest.mark.parametrize(("late_s", "behind_rad"), [(0.0, 0.25), (0.4, 0.0)])
+def test_an_arm_is_out_of_step_where_that_is_not_the_age_of_what_is_known(
+    pausing: Plan, late_s: float, behind_rad: float
+) -> None:
+    first, second = Monitor(pausing), Monitor(pausing)
+    for position in (0.0, 0.0, 0.0, 0.0, 0.4, 0.8):
+        first.deviation_rad([position])
+    for position in (0.0, 0.0, 0.0, 0.0, 0.3):
+        second.deviation_rad([position])
+    lags_rad = behind_each([first, second], [np.array([0.8]), np.array([0.3])], [10.0, 10.0 - late_s])
+    assert lags_rad == pytest.approx([0.0, behind_rad], abs=0.06)

@@ -1,5 +1,6 @@
 """A whole graph in processes of its own, and an observer of it in another one; each pair in a ROS domain of its own."""
 
+import contextlib
 import json
 import os
 import queue
@@ -36,6 +37,12 @@ class Lines:
         self._queue: queue.Queue[str | None] = queue.Queue()
         self.all: list[str] = []
         threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+
+    def read_all(self) -> None:
+        """Take what there is to `all`, until the output ends or nothing comes for a second."""
+        with contextlib.suppress(queue.Empty):
+            while (line := self._queue.get(timeout=1.0)) is not None:
+                self.all.append(line)
 
     def _read(self, stream: IO[str]) -> None:
         for line in stream:
@@ -134,8 +141,10 @@ class Graph:
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if self._is_ours(pid)]
 
     def end(self) -> int:
-        """Wait for the end of the command; return its exit code."""
-        return self.process.wait(LIMIT_S)
+        """Wait for the end of the command and of what it says; return its exit code."""
+        code = self.process.wait(LIMIT_S)
+        self.said.read_all()
+        return code
 
     def assert_nothing_stays(self) -> None:
         """Wait until no process of the graph is left."""

@@ -1,5 +1,7 @@
 """Whether an arm that carries out a plan is still on it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,6 +13,8 @@ AHEAD_S = 0.5
 """How far ahead of the last match the arm is looked for; it may lag or pause, as speed-scaling controllers do."""
 AHEAD_PER_S = 3.0
 """How much further for each second of silence."""
+OUT_OF_STEP_S = 0.25
+"""How far two arms may be apart on their way, in the plan's time, as far as joint states tell."""
 _EQUAL_RAD = 1e-6
 """Samples as near as this to the arm are all the same to it: where the plan pauses, the last of them counts."""
 
@@ -58,3 +62,16 @@ class Monitor:
         length = np.einsum("ij,ij->i", way, way)
         share = np.clip(np.einsum("ij,ij->i", offset, way) / np.where(length > 0, length, 1.0), 0.0, 1.0)
         return np.asarray(np.abs(offset - share[:, None] * way).max(axis=1))
+
+
+def behind_each(monitors: Sequence[Monitor], positions: Sequence[Array], heard_s: Sequence[float]) -> list[float]:
+    """Return how far each arm is, in rad, from where its plan was in the last `OUT_OF_STEP_S`, as the first arm has it.
+
+    positions: (dof,) rad of each; heard_s: when each was heard of last. An arm that was heard of earlier than the other
+    may well be further back.
+    """
+    ahead_s, newest_s = max(monitor.reached_s for monitor in monitors), max(heard_s)
+    return [
+        monitor.behind_rad(position, ahead_s, OUT_OF_STEP_S + newest_s - came_s)
+        for monitor, position, came_s in zip(monitors, positions, heard_s, strict=True)
+    ]

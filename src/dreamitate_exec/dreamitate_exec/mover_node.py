@@ -17,7 +17,7 @@ from dreamitate_ros.stage_node import StageError
 
 from .arm import ArmState
 from .controller_node import Controller, Order
-from .monitor import Monitor
+from .monitor import OUT_OF_STEP_S, Monitor, behind_each
 from .stopping import LEAD_S, stop_along, stop_motion
 
 Array = NDArray[np.float64]
@@ -25,8 +25,6 @@ Result = ExecuteTrajectory.Result
 
 START_LEAD_S = 0.5
 """How far ahead the common start of two arms is set: both orders have to reach their controllers before."""
-OUT_OF_STEP_S = 0.25
-"""How far two arms may be apart on their way, in the plan's time, as far as joint states tell."""
 ARRIVAL_S = 1.0
 """How much later than the controller's word the joint states may tell that an arm has arrived."""
 STOP_LIMIT_S = 2.0
@@ -221,14 +219,16 @@ class Mover:
 
     def _check_in_step(self) -> None:
         """Raise StageError where an arm is not where its plan has it when the other one is where it is."""
-        ahead_s = max(arm.monitor.reached_s for arm in self.arms if arm.monitor)
-        for arm, position in zip(self.arms, self.positions() if len(self.arms) > 1 else [], strict=False):
-            assert arm.monitor is not None
-            off_rad, allowed_rad = arm.monitor.behind_rad(position, ahead_s, OUT_OF_STEP_S), self._tolerance_rad
-            if off_rad > allowed_rad:
+        if len(self.arms) < 2:
+            return
+        monitors = [arm.monitor for arm in self.arms if arm.monitor]
+        lags_rad = behind_each(monitors, self.positions(), [arm.heard_s for arm in self.arms])
+        for arm, lag_rad in zip(self.arms, lags_rad, strict=True):
+            if lag_rad > self._tolerance_rad:
+                ahead_s = max(monitor.reached_s for monitor in monitors)
                 text = f"The arms are out of step by more than {OUT_OF_STEP_S:g} s: {arm.controller.name} is "
-                text += f"{off_rad:.3f} rad behind at {ahead_s:.2f} s of the plan; allowed are {allowed_rad:g} rad."
-                raise StageError(Result.OFF_PATH, text)
+                text += f"{lag_rad:.3f} rad behind at {ahead_s:.2f} s of the plan; allowed are {self._tolerance_rad:g}"
+                raise StageError(Result.OFF_PATH, f"{text} rad.")
 
     def _check_arrival(self) -> None:
         """Raise StageError where a controller says that it is done and its arm is elsewhere."""
