@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 CARD = """# Diffusion Policy, {task}
 
 The paper's baseline on the demonstrations of the video model: {clips} clips ({clips_lost} more were left out, because
@@ -16,7 +18,7 @@ the tracker was not sure of the tools in all 12 frames), {epochs:g} epochs, {see
   estimated from the noisy one; {draws} noises per photo and step; 16 steps of DDIM.
 - Learnt from the poses that our tracker found in the demonstrations, not from the simulator's.
 - In place of random crops, which would hide where on the table things are: photos and poses moved together on the table
-  by up to 45 and 30 mm{mirrored}, and other light, as for the video model.
+  by up to 45 and 30 mm{turned}{mirrored}, and other light, as for the video model.
 - AdamW, {learning_rate:g}, batch {batch}, cosine rate after {warm_up} steps; these are averaged weights, in float16.
 
 Learning curve: `curve.csv` of the run. Sources: {git_revision}.
@@ -27,6 +29,15 @@ def write_card(folder: Path, info: dict[str, Any], pooled: bool) -> None:
     """Write `README.md`. info: of `model.json`."""
     features = "features averaged over the photo" if pooled else "features of all places kept (no pooling)"
     mirrored = " (and mirrored, half of the time)" if info["mirrored"] else ""
+    turned = f", and turned by up to {np.degrees(info['turn_rad']):.0f} degrees" if info["turn_rad"] else ""
     width, height = info["clip_size"]
-    said = {**info["training"], **info, "width": width, "height": height, "features": features, "mirrored": mirrored}
+    said = {
+        **info["training"],
+        **info,
+        "width": width,
+        "height": height,
+        "features": features,
+        "mirrored": mirrored,
+        "turned": turned,
+    }
     (folder / "README.md").write_text(CARD.format(**said, hours=info["elapsed_s"] / 3600))

@@ -156,6 +156,7 @@ class PolicyRun:
             **counters,
             "epochs": round(self.seen / len(self.clips), 2),
             "mirrored": self.mirrored,
+            "turn_rad": self.task.turn_rad,
             "training": asdict(self.settings),
             "git_revision": git_revision(),
         }
