@@ -173,6 +173,18 @@ def test_judge_counts_beads_in_the_bowl_below_its_rim(scene: Scene, positions: n
     assert verdict.figures["beads_spilled"] == 1
 
 
+def test_a_bead_under_the_bowls_leaning_wall_is_not_in_it(scene: Scene, positions: np.ndarray) -> None:
+    bowl, bead = scene.with_role("empty_bowl")[0], scene.with_role("bead")[0].kind
+    below, above, _, height = bowl.kind.parts[0].size
+    slope = (above - below) / 2.0 / height
+    outside = below / 2.0 + slope * bead.radius + bead.radius * np.hypot(1.0, slope)  # it touches wall and table
+    assert outside < bowl.kind.radius
+    positions = positions.copy()
+    positions[np.flatnonzero(of_role(scene, "bead"))[0]] = bowl.x + outside, bowl.y, bead.radius
+    figures = verdict_on(scene, positions).figures
+    assert (figures["beads_in_bowl"], figures["beads_spilled"]) == (0, 1)
+
+
 def test_judge_tells_touched_obstacles_and_moved_bowls(scene: Scene, positions: np.ndarray) -> None:
     moved = positions.copy()
     moved[np.flatnonzero(of_role(scene, "distractor"))[0], 0] += 0.004

@@ -55,8 +55,8 @@ def ways(scene: Scene) -> list[ToolMotion]:
 def judge(scene: Scene, seen: Observation) -> Verdict:
     """Return the verdict on the objects as they are now.
 
-    A bead is in a bowl where its middle is over the bowl, wherever that has got to, and below its rim; the scoop's cup
-    keeps above the rim when it is tipped.
+    A bead is in a bowl where its middle is within the bowl's wall, wherever that has got to, and below its rim; the
+    scoop's cup keeps above the rim when it is tipped.
     """
     positions = seen.position
     roles = np.array([placed.role for placed in scene.objects])
@@ -96,9 +96,13 @@ def is_exemplary(verdict: Verdict) -> bool:
 
 
 def _inside(beads: Array, bowl: ObjectKind, middle: Array) -> NDArray[np.bool_]:
-    """Which beads (n, 3) are in the bowl whose middle is at (3,)."""
-    over = np.linalg.norm(beads[:, :2] - middle[:2], axis=1) < bowl.radius
-    return np.asarray(over & (beads[:, 2] < middle[2] + bowl.height / 2.0))
+    """Which beads (n, 3) are in the bowl whose middle is at (3,): within its wall, which leans outwards, at their
+    height, and below its rim."""
+    below, above, _, height = bowl.parts[0].size
+    rise = (beads[:, 2] - middle[2]) / height + 0.5
+    wall_radius = (below + (above - below) * np.clip(rise, 0.0, 1.0)) / 2.0
+    within = np.linalg.norm(beads[:, :2] - middle[:2], axis=1) < wall_radius
+    return np.asarray(within & (rise < 1.0))
 
 
 def _bowls(scene: Scene) -> tuple[Placed, Placed]:
