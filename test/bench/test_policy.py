@@ -1,5 +1,7 @@
 """The Diffusion Policy baseline, at small size: its numbers, its training set, its training, what it says."""
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ import torch
 
 from dreamitate import cli
 from dreamitate_bench import policy_clips, policy_network, policy_train
-from dreamitate_bench.policy import DiffusionPolicy, sample
+from dreamitate_bench.policy import DiffusionPolicy, read_settings, sample
 from dreamitate_bench.policy_clips import prepare
 from dreamitate_bench.policy_network import NetworkSize, PolicyNetwork, SequenceUnet
 from dreamitate_bench.policy_poses import limits, to_numbers, to_paths
@@ -156,6 +158,27 @@ def test_what_was_labelled_is_not_tracked_again(data: Path, monkeypatch: pytest.
     assert "cannot be read" in (data / "policy" / "clip-3.lost.txt").read_text()
 
 
+def test_a_clip_that_was_made_again_is_tracked_again(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(TASK, data)
+    later_ns = time.time_ns() + 10**9
+    os.utime(data / "clip-1" / "clip.json", ns=(later_ns, later_ns))
+    monkeypatch.setattr(policy_clips, "track", lambda clip: (_ for _ in ()).throw(DreamitateError("out of sight")))
+    again = prepare(TASK, data)
+    assert (again.names, again.lost) == (["clip-0", "clip-2"], 3)
+    assert (data / "policy" / "clip-1.lost.txt").read_text() == "out of sight\n"
+
+
+def test_fewer_clips_are_the_first_ones(data: Path) -> None:
+    assert prepare(TASK, data, most_clips=2).names == ["clip-0", "clip-1"]
+    assert not (data / "policy" / "clip-2.track.npz").exists()
+
+
+def test_it_does_not_go_on_with_other_clips(data: Path, tmp_path: Path) -> None:
+    train_policy(TASK, data, tmp_path / "run", SMALL)
+    with pytest.raises(DreamitateError, match="learnt from 3 clips; now there are 2"):
+        train_policy(TASK, data, tmp_path / "run", replace(SMALL, samples=48), most_clips=2)
+
+
 def test_a_folder_without_clips(tmp_path: Path) -> None:
     with pytest.raises(DreamitateError, match="no clip folders"):
         prepare(TASK, tmp_path)
@@ -197,6 +220,8 @@ def test_trained_saved_loaded_and_asked(data: Path, tmp_path: Path) -> None:
     rows = (tmp_path / "run" / "curve.csv").read_text().splitlines()
     assert rows[0].split(",") == ["step", "samples", "epoch", "seconds", "loss"]
     assert rows[-1].split(",")[:3] == ["6", "24", "8"]
+    assert (model / "curve.csv").read_text() == (tmp_path / "run" / "curve.csv").read_text()
+    assert read_settings(model)["done"] == 1.0
     card = (model / "README.md").read_text()
     assert "3 clips (2 more were left out" in card
     assert "no pooling" in card
@@ -242,9 +267,11 @@ def test_the_command_trains_where_the_benchmark_looks(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[Any] = []
+    outs: list[Path] = []
 
     def train(task: Task, clips: Path, out: Path, settings: PolicySettings, *_: object) -> Path:
         asked.append((task.name, clips, settings))
+        outs.append(out)
         return out / "model"
 
     monkeypatch.setattr(policy_train, "train_policy", train)
@@ -252,7 +279,9 @@ def test_the_command_trains_where_the_benchmark_looks(
     assert cli.main([*command, "--minutes", "2"]) == 0
     assert str(model_folder("sweeping", "diffusion_policy")) in capsys.readouterr().out
     assert cli.main([*command, "--samples", "640", "--seed", "3"]) == 0
-    (timed, counted) = asked
+    assert cli.main([*command, "--clips", "300"]) == 0
+    assert outs[2] == Path("runs/train/sweeping_diffusion_policy_300_clips")
+    (timed, counted, _) = asked
     assert timed == ("sweeping", data, PolicySettings(budget_s=120.0))
     assert counted[2] == PolicySettings(samples=640, seed=3)
     assert cli.main([*command, "--base", "svd"]) == 2

@@ -29,6 +29,8 @@ def made_up_result(task: str, generator: str, seed: int) -> dict[str, Any]:
         "reason": "" if good else "out of luck",
         "figures": figures,
         "timings": {"plan": 2.0},
+        "seconds": 90.0,
+        "defect": False,
     }
 
 
@@ -64,8 +66,11 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = tmp_path / folder
         path.mkdir(parents=True)
         kind = "diffusion_policy" if folder == policy else "small"
-        (path / "model.json").write_text(json.dumps({"task": path.name.split("_")[0], "clips": clips, "kind": kind}))
+        says = {"task": path.name.split("_")[0], "clips": clips, "kind": kind, "seen": 10 * clips, "elapsed_s": 120.0}
+        (path / "model.json").write_text(json.dumps({**says, "done": 1.0}))
         (path / "model.safetensors").write_bytes(b"weights")
+        (path / "curve.csv").write_text("step,samples,loss\n1,10,0.5\n2,20,0.25\n")
+    monkeypatch.setattr(tasks_trials, "load_model", lambda *_: None)
     return tmp_path / "models"
 
 
@@ -86,7 +91,7 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     assert rows["scooping"].count("not trained") == 2
     assert "mIoU 0.650 (0.400-0.900); 20.1 deg (5.7-34.4); 2/4" in rows["push_shape"]
     assert "mIoU 0.731" in rows["push_shape"]  # the paper's
-    curve = text[text.index("## Fewer") : text.index("## Pictures")]
+    curve = text[text.index("## Fewer") : text.index("## Training")]
     assert [line.split("|")[3:5] for line in curve.splitlines() if line.startswith("| rot")] == [
         [" 300 ", " 0/4 (0-49 %) "],
         [" 600 ", " 2/4 (15-85 %) "],
@@ -94,7 +99,12 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     ]
     stages = text[text.index("## Failures") : text.index("## Fewer")]
     assert "| Trials | failed: policy | failed: track | seconds per trial |" in stages
-    assert "| rotation, dream, 300 demonstrations |  | 4 | 2 |" in stages
+    assert "| rotation, dream, 300 demonstrations |  | 4 | 90 |" in stages
+    assert "All trials took 1.0 hours of one worker; 2 ran side by side." in text
+    training = text[text.index("## Training") : text.index("## Pictures")]
+    assert "| rotation, Diffusion Policy | 890 | 8900 | 2 |" in training
+    assert "(curves.png)" in training
+    assert PillowImage.open("runs/bench/curves.png").size[0] > 600
     assert "in models/scooping" in text  # and not in a folder of this machine
     assert "No trained policy in runs/train/sweeping_diffusion_policy/model" in text
     assert "dreamitate train --task scooping" in text
@@ -118,20 +128,62 @@ def test_it_goes_on_where_it_was(models: Path, ran: list[tuple[str, str, int]]) 
     assert ran[everything:] == [("rotation", "svd", seed) for seed in range(1000, 1004)]
 
 
+def test_what_is_done_comes_first(models: Path, ran: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    from dreamitate_bench import tasks_all
+
+    bench()
+    (models / "push_shape" / "model.safetensors").write_bytes(b"other weights")
+    run_cell, asked = tasks_all.run_cell, []
+
+    def broken_off(cell: Any, *more: Any) -> dict[str, Any]:
+        asked.append(cell.name)
+        if cell.name == "push_shape_svd":
+            raise KeyboardInterrupt
+        return run_cell(cell, *more)
+
+    monkeypatch.setattr(tasks_all, "run_cell", broken_off)
+    bench()
+    assert (asked[-1], len(asked)) == ("push_shape_svd", 12)
+    assert Path("runs/bench/report.md").read_text().count("not run yet") == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"), [({"done": 0.37}, "trained to 37 % only"), ({"task": "scooping"}, "was trained for scooping")]
+)
+def test_an_unfinished_or_another_tasks_policy_is_not_measured(
+    broken: dict[str, Any],
+    said: str,
+    models: Path,
+    ran: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.chdir(models.parent)
+    folder = Path("runs/train/rotation_diffusion_policy/model")
+    says = {**json.loads((folder / "model.json").read_text()), "tools": ["left", "right"], **broken}
+    (folder / "model.json").write_text(json.dumps(says))
+    command = ["bench", "tasks", "--task", "rotation", "--generator", "diffusion_policy", "--seeds", "1000"]
+    assert cli.main(command) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
 def test_broken_off_it_leaves_what_is_done(models: Path, ran: object, monkeypatch: pytest.MonkeyPatch) -> None:
     from dreamitate_bench import tasks_all
 
     run_cell = tasks_all.run_cell
 
-    def until_rotation(cell: Any, how: Any) -> dict[str, Any]:
+    def until_rotation(cell: Any, *more: Any) -> dict[str, Any]:
         if (cell.task, cell.generator) == ("rotation", "svd"):
             raise KeyboardInterrupt
-        return run_cell(cell, how)
+        return run_cell(cell, *more)
 
     monkeypatch.setattr(tasks_all, "run_cell", until_rotation)
     assert bench() != 0
     row = next(x for x in Path("runs/bench/report.md").read_text().splitlines() if x.startswith("| rotation |"))
-    assert row.split("|")[2:5] == [" 4/4 (51-100 %) ", " not run yet ", " not run yet "]
+    assert row.split("|")[2:4] == [" 4/4 (51-100 %) ", " not run yet "]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +204,12 @@ def test_what_makes_no_sense_is_one_line(
     assert error.count("\n") == 1
     assert said in error
     assert ran == []
+
+
+def test_a_reason_of_several_lines_fits_on_a_sheet(tmp_path: Path) -> None:
+    write_strip(tmp_path, 1, Glimpse(np.zeros((SIZE[1], SIZE[0], 3), np.uint8)))
+    broken = {**made_up_result("rotation", "svd", 1), "reason": "RuntimeError: no\nmemory"}
+    assert [path.name for path in write_sheets(tmp_path, {1: broken})] == ["failures.png"]
 
 
 def test_sheets_show_the_first_of_each_kind(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ def made_up_result(seed: int) -> dict[str, Any]:
         "reason": "" if good else "out of luck",
         "figures": {} if seed == 1004 else figures,
         "timings": {"dream": 2.0, "track": 1.0},
+        "seconds": 3.0,
+        "defect": False,
     }
 
 
@@ -84,11 +86,40 @@ def test_changed_settings_or_sources_are_run_again(
     tmp_path: Path, ran: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench(tmp_path, "1000")
-    bench(tmp_path, "1000", "--planner", "other")
+    bench(tmp_path, "1000", "--tracker", "region_midpoint")
     assert ran == [1000, 1000]
-    monkeypatch.setattr("dreamitate.provenance.source_fingerprint", lambda: "other sources")
-    bench(tmp_path, "1000", "--planner", "other")
+    monkeypatch.setattr("dreamitate.provenance.source_fingerprint", lambda *_: "other sources")
+    bench(tmp_path, "1000", "--tracker", "region_midpoint")
     assert ran == [1000, 1000, 1000]
+
+
+def test_what_a_defect_ended_is_run_again(
+    tmp_path: Path, ran: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = {**made_up_result(1001), "reason": "OSError: no space left", "defect": True}
+    monkeypatch.setattr(tasks_trials, "run_all", lambda *_: iter([(1001, broken)]))
+    assert bench(tmp_path, "1001") == 1
+    assert "1 ended by defects, to be run again" in capsys.readouterr().out.splitlines()[-1]
+    assert json.loads((tmp_path / "report.json").read_text())["defects"] == 1
+    monkeypatch.undo()
+    monkeypatch.setattr(tasks_trials, "run_all", lambda *_: iter([(1001, made_up_result(1001))]))
+    assert bench(tmp_path, "1001") == 0
+
+
+@pytest.mark.parametrize(("option", "kind"), [("--tracker", "tracker"), ("--planner", "planner")])
+def test_an_unknown_name_is_one_line_before_any_process(
+    option: str, kind: str, tmp_path: Path, ran: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(tmp_path, "1000", option, "magic") == 2
+    said = capsys.readouterr().err
+    assert (said.count("\n"), ran) == (1, [])
+    assert f"nknown {kind} 'magic'" in said
+
+
+def test_other_sources_elsewhere_are_refused(tmp_path: Path) -> None:
+    settings = tasks_trials.settings_of("sweeping", "replay", "region", "embedded", None)
+    with pytest.raises(DreamitateError, match="this machine has others"):
+        tasks_trials.run_seed({**settings, "sources": "of another machine"}, 1000, str(tmp_path), "")
 
 
 def test_missing_weights_are_one_line_before_any_process(
@@ -102,17 +133,18 @@ def test_missing_weights_are_one_line_before_any_process(
 
 
 def test_processes_report_a_failure_with_its_stage(tmp_path: Path) -> None:
-    """In real processes: an unknown generator is a failure of the stage `dream`, not a crash of the bench."""
-    settings = {
-        **{"task": "sweeping", "generator": "magic", "tracker": "region", "planner": "embedded"},
-        "model": "",
-    }
+    """In real processes: a model that is gone is a failure of the stage `dream`, not a crash of the bench."""
+    settings = tasks_trials.settings_of("sweeping", "replay", "region", "embedded", None)
+    settings = {**settings, "generator": "svd", "model": str(tmp_path / "gone")}
     results = dict(tasks_trials.run_all([1000, 1001], settings, tmp_path, 2))
     assert set(results) == {1000, 1001}
     assert (tmp_path / "1000.jpg").is_file()  # what was seen until then
     for result in results.values():
         assert (result["success"], result["failed_stage"]) == (False, "dream")
-        assert "'magic'" in result["reason"]
+        assert "gone" in result["reason"]
+        assert "\n" not in result["reason"]
+        assert result["figures"]["obstacles_touched"] == 0.0  # of the table as it lies
+        assert result["seconds"] > sum(result["timings"].values()) > 0.0
 
 
 def test_read_seeds() -> None:

@@ -32,7 +32,8 @@ class EpisodeResult:
     failed_stage: "dream" or "track" ("policy" in place of both), "plan" or "execute" where the task was not done, else
     None: the stage that refused, or, where all stages ran, the one that `blame.find` holds responsible; "photos" where
     there was no scene to look at.
-    reason: why, in one line; figures: what was measured, SI units in the names; timings: seconds per stage.
+    reason: why, in one line; figures: what was measured, SI units in the names, where no attempt was carried through of
+    things as they lie; timings: seconds per stage.
     """
 
     success: bool
@@ -85,7 +86,7 @@ def run_episode(
         ending.success, ending.text, ending.blame = result.success, episode.verdict_text, result.failed_stage
         ending.reason, ending.figures = result.reason, result.figures
     except StageFailed as failure:
-        result = EpisodeResult(False, failure.stage, failure.reason)
+        result = EpisodeResult(False, failure.stage, failure.reason, episode.figures_now())
         ending.ended, ending.failed_stage, ending.reason = FAILED, failure.stage, failure.reason
     except (Cancelled, KeyboardInterrupt):
         ending.ended, ending.failed_stage, ending.reason = CANCELED, episode.stage, "stopped on request"
@@ -139,6 +140,7 @@ class _Episode:
         self.evidence: blame.Evidence | None = None
         self.timings: dict[str, float] = {}
         self.verdict_text = ""
+        self._simulation: Any = None
 
     def run(self) -> EpisodeResult:
         """Run all stages, again from where things lie then, as often as the task allows; the best attempt counts.
@@ -150,6 +152,7 @@ class _Episode:
 
         with self._run_stage("photos"):
             simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.arms)
+        self._simulation = simulation
         tries = Attempts(self.task.attempts, self.task.best_by, self.folder)
         refusals: list[StageFailed] = []
         try:
@@ -167,6 +170,10 @@ class _Episode:
         if self.evidence is None:
             raise refusals[0]
         return self._result(tries, self.evidence)
+
+    def figures_now(self) -> dict[str, float]:
+        """Return what is measured of the table as it is now; nothing where there is none."""
+        return {} if self._simulation is None else dict(self._simulation.judge().figures)
 
     def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
         """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""

@@ -3,17 +3,20 @@
 import hashlib
 import os
 import platform
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dreamitate_core.revision import git
+from dreamitate_core.revision import git, untracked
 from dreamitate_core.revision import git_revision as git_revision
 
 PACKAGES = (
     *("dreamitate", "numpy", "scipy", "opencv-python-headless", "torch", "diffusers", "mujoco", "numba"),
     *("pin", "coal", "toppra", "ros-rclpy"),
 )
+
+SOURCES = (".py", ".yaml", ".json")
 
 
 def versions() -> dict[str, str]:
@@ -27,27 +30,34 @@ def versions() -> dict[str, str]:
     return found
 
 
-def source_fingerprint() -> str:
-    """Return a short hash of the committed and uncommitted state of `src/` and `config/`.
+def source_fingerprint(*more: Path) -> str:
+    """Return a short hash of `src/` as it is, committed or not, and of `more`: files, and all files in
+    folders. Outside a repository the installed version stands for `src/`."""
+    tree = git("rev-parse", "HEAD:src")
+    text = tree + git("diff", "HEAD", "--", "src") if tree else versions()["dreamitate"]
+    files = [
+        file for path in more for file in ([path] if path.is_file() else sorted(path.rglob("*"))) if file.is_file()
+    ]
+    files += [file for file in untracked("src") if file.suffix in SOURCES]
+    return hashlib.sha256((text + _digest(files)).encode()).hexdigest()[:12]
 
-    Outside a repository it is that of the installed version.
-    """
-    trees = git("rev-parse", "HEAD:src", "HEAD:config")
-    text = trees + git("diff", "HEAD", "--", "src", "config") if trees else versions()["dreamitate"]
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-
-def file_hash(path: Path) -> str:
-    """Return the first 12 digits of the SHA-256 of a file, or of all files in a folder by name; empty where missing."""
-    if not path.exists():
+def weights_hash(model: Path) -> str:
+    """Return the first 12 digits of the SHA-256 of a model's weights and settings (its cards and curves do not count):
+    of all *.safetensors and *.json in a folder, by name, or of a file; empty where missing."""
+    if not model.exists():
         return ""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    inside = [file for kind in ("*.safetensors", "*.json") for file in model.rglob(kind)]
+    return _digest([model] if model.is_file() else sorted(inside))[:12]
+
+
+def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.name.encode())
         with file.open("rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()
 
 
 def machine() -> dict[str, Any]:

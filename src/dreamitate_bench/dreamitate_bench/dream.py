@@ -223,12 +223,12 @@ def _settings(options: argparse.Namespace) -> Row:
 
     return {
         "task": options.task,
-        "weights": provenance.file_hash(options.model or models_dir() / options.task),
+        "weights": provenance.weights_hash(options.model or models_dir() / options.task),
         "steps": sorted(options.steps),
         "dreams": options.dreams,
         "threads": options.threads,
         "data": str(options.data or ""),
-        "models": [provenance.file_hash(folder) for folder in options.models],
+        "models": [provenance.weights_hash(folder) for folder in options.models],
         "sources": provenance.source_fingerprint(),
     }
 

@@ -13,15 +13,17 @@ the tracker was not sure of the tools in all 12 frames), {epochs:g} epochs, {see
 - Two ResNet-18 (transformers' `ResNetModel`), one per camera, photos of 384x224 (clips of {width}x{height}),
   {features}.
   They begin untrained: no pretrained weights were at hand, which the paper's had. GroupNorm in place of BatchNorm.
-- 1D U-Net over the 12 poses (position and two axes of each tool, in the table frame), channels {channels}, scaled and
-  shifted (FiLM) by the photos' features; 100 levels of noise, cosine schedule, the path itself
-  estimated from the noisy one; {draws} noises per photo and step; 16 steps of DDIM.
+- 1D U-Net over the 12 poses (position and two axes of each tool, in the table frame), channels {channels} (the
+  original's on real pictures: [512, 1024, 2048]), scaled and shifted (FiLM) by the photos' features; 100 levels of
+  noise, cosine schedule, the path itself estimated from the noisy one (the original: the noise); {draws} noises per
+  photo and step; 16 steps of DDIM.
 - Learnt from the poses that our tracker found in the demonstrations, not from the simulator's.
 - In place of random crops, which would hide where on the table things are: photos and poses moved together on the table
   by up to 45 and 30 mm{turned}{mirrored}, and other light, as for the video model.
-- AdamW, {learning_rate:g}, batch {batch}, cosine rate after {warm_up} steps; these are averaged weights, in float16.
+- AdamW, {learning_rate:g} (the original: 1e-4), batch {batch} (16), cosine rate after {warm_up} steps (500); these are
+  averaged weights, in float16.
 
-Learning curve: `curve.csv` of the run. Sources: {git_revision}.
+Learning curve: `curve.csv`. Sources: {git_revision}.
 """
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dreamitate.pipeline import track_on_table
 from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, crop_and_resize, read_rig
-from dreamitate_core.clip import read_clip
+from dreamitate_core.clip import clip_folders, read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.parallel import in_processes
 from dreamitate_core.progress import Progress, quiet
@@ -54,18 +54,19 @@ class PolicyClips:
         return np.asarray(np.load(self.photos[index], mmap_mode="r"))
 
 
-def prepare(task: Task, data: Path, workers: int = 0, progress: Progress = quiet) -> PolicyClips:
-    """Track what is not yet tracked, in parallel, and return what can be learnt from; goes on where it was interrupted.
+def prepare(task: Task, data: Path, workers: int = 0, progress: Progress = quiet, most_clips: int = 0) -> PolicyClips:
+    """Track what is not yet tracked, or has changed since, in parallel, and return what can be learnt from; goes on
+    where it was interrupted.
 
-    workers: processes, 0 for one per core. Raises DreamitateError where there are no clips, no clip is tracked, or
-    a clip shows other tools than the task's.
+    workers: processes, 0 for one per core; most_clips: only the first so many by name, 0: all. Raises DreamitateError
+    where there are no clips, no clip is tracked, or a clip shows other tools than the task's.
     """
-    folders = sorted(path.parent for path in Path(data).glob("*/clip.json"))
+    folders = clip_folders(data, most_clips)
     if not folders:
         raise DreamitateError(f"{data} holds no clip folders. Make some with `dreamitate demonstrate`.")
     out = Path(data) / FOLDER
     out.mkdir(exist_ok=True)
-    waiting = [folder for folder in folders if not _is_done(out, folder.name)]
+    waiting = [folder for folder in folders if not _is_done(out, folder)]
     calls = [(str(folder.resolve()), folder.name, str(out.resolve())) for folder in waiting]
     for done, _ in enumerate(in_processes(_prepare_one, calls, workers)):
         progress("tracking the demonstrations", done / len(calls))
@@ -118,21 +119,32 @@ def _prepare_one(folder: str, name: str, out: str) -> None:
         reason = "" if clip.info.get("accepted") else why_low(tracks.values())
     except DreamitateError as error:
         reason = str(error)
-    target = Path(out) / f"{name}.lost.txt" if reason else _track_file(Path(out), name)
+    target, other = _lost_file(Path(out), name), _track_file(Path(out), name)
+    if not reason:
+        target, other = other, target
     partial = target.with_name(f".{target.name}.partial")
     if reason:
         partial.write_text(reason + "\n")
     else:
         write_tracks(partial, tracks)
+    other.unlink(missing_ok=True)
     partial.replace(target)
 
 
-def _is_done(out: Path, name: str) -> bool:
-    return _track_file(out, name).is_file() or (out / f"{name}.lost.txt").is_file()
+def _is_done(out: Path, folder: Path) -> bool:
+    """Whether there is a result that is younger than the clip and than what a person labelled in it."""
+    results = [file for file in (_track_file(out, folder.name), _lost_file(out, folder.name)) if file.is_file()]
+    sources = [file for file in (folder / "clip.json", folder / "track.npz") if file.is_file()]
+    made_ns = [file.stat().st_mtime_ns for file in sources]
+    return any(result.stat().st_mtime_ns >= max(made_ns) for result in results)
 
 
 def _track_file(out: Path, name: str) -> Path:
     return out / f"{name}.track.npz"
+
+
+def _lost_file(out: Path, name: str) -> Path:
+    return out / f"{name}.lost.txt"
 
 
 def _photos_file(out: Path, name: str) -> Path:

@@ -17,6 +17,7 @@ from .tasks_trials import run_trials, settings_of
 
 DESCRIPTION = "Whole episodes in the simulator, without ROS: how many scenes succeed, and what stops the others."
 DEFAULT_OUT = Path("runs") / "bench"
+FRACTIONS = Path("runs") / "train"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generator", default="svd", help="svd (default), replay or diffusion_policy")
     parser.add_argument("--all", action="store_true", help="all tasks by all generators, instead of --task")
     parser.add_argument(
-        "--fractions", nargs="+", type=Path, default=[], metavar="FOLDER", help="with --all: models of fewer clips"
+        "--fractions",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER",
+        help="with --all: models of fewer clips (default: runs/train/*_clips/model)",
     )
     parser.add_argument("--tracker", default="region", help="the tracker's name (default: region)")
     parser.add_argument("--planner", default="embedded", help="the planner's name (default: embedded)")
@@ -37,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the trials that have no valid result yet, print the table and write the report."""
+    """Run the trials that have no valid result yet, print the table and write the report. 1: defects ended some."""
     if options.all:
         return _run_all(options)
     if options.task is None or options.seeds is None:
@@ -51,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     print(table(results))
     print(f"report: {out / 'report.json'}")
     print(last_line(report))
-    return 0
+    return 1 if report["defects"] else 0
 
 
 def read_seeds(text: str) -> list[int]:
@@ -73,5 +78,7 @@ def _run_all(options: argparse.Namespace) -> int:
     how = HowToRun(
         options.out or DEFAULT_OUT, options.seeds, options.tracker, options.planner, options.workers, options.ray
     )
-    print(run_table(rollout_task_names(), options.fractions, how))
-    return 0
+    fractions = options.fractions or sorted(FRACTIONS.glob("*_clips/model"))
+    said, whole = run_table(rollout_task_names(), fractions, how)
+    print(said)
+    return 0 if whole else 1

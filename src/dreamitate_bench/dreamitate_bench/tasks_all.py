@@ -9,9 +9,10 @@ from typing import Any
 from dreamitate.run_folder import read_json, write_json
 from dreamitate_core.errors import DreamitateError
 
+from .tasks_curves import CURVES, curve_files, draw_curves
 from .tasks_report import last_line, provenance_now, summarise
 from .tasks_sheet import write_sheets
-from .tasks_trials import GENERATORS, POLICY, NotTrainedError, model_folder, run_trials, settings_of
+from .tasks_trials import GENERATORS, POLICY, NotTrainedError, is_done, model_folder, run_trials, settings_of
 
 TRIALS, OTHER_TRIALS = 40, {"push_shape": 32}
 NAMES = {"replay": "replay", "svd": "dream", POLICY: "Diffusion Policy"}
@@ -22,21 +23,29 @@ PAPER = {
     "push_shape": ("mIoU 0.731; 8.0 deg", "mIoU 0.550; 48.2 deg"),
 }
 """The paper's dream and Diffusion Policy, on real arms and with Stable Video Diffusion."""
+TRAINING = {"clips": "clips", "samples": "seen", "training_s": "elapsed_s"}
+"""What the report says of a training, and its name in `model.json`."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the table. model: None for the task's own; clips: that it was trained on, where it is known."""
+    """One number of the table. model: None for the task's own; another one was trained on fewer demonstrations."""
 
     task: str
     generator: str
     model: Path | None = None
-    clips: int | None = None
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.task}_{self.generator}" + ("" if self.model is None else f"_{self.clips}_clips")
+        if self.model is None:
+            return f"{self.task}_{self.generator}"
+        return (self.model.parent if self.model.name == "model" else self.model).name
+
+    @property
+    def folder(self) -> Path | None:
+        """Of its model; `replay` has none."""
+        return None if self.generator == "replay" else self.model or model_folder(self.task, self.generator)
 
 
 @dataclass(frozen=True)
@@ -50,43 +59,80 @@ class HowToRun:
     workers: int = 2
     ray: str = ""
 
+    def seeds_of(self, task: str) -> list[int]:
+        """Return the seeds of a task's trials."""
+        return self.seeds or list(range(OTHER_TRIALS.get(task, TRIALS)))
 
-def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) -> str:
-    """Run all cells, those that are done excepted, write `report.md` and `report.json`, and return the last line.
 
-    fractions: folders of models that were trained on a part of the demonstrations. The report is written after every
-    cell, so that a run that is broken off leaves what is done. Raises DreamitateError for a folder that is no model.
+def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) -> tuple[str, bool]:
+    """Run all cells, write `report.md` and `report.json`, and return the last line, and whether no defect was met.
+
+    fractions: folders of models that were trained on a part of the demonstrations. What is done already comes first,
+    and the report is written after every cell, so that a run that is broken off leaves all that is done. Raises
+    DreamitateError for a folder that is no model.
     """
     cells = [Cell(task, generator) for task in tasks for generator in GENERATORS]
     cells += [_fraction(folder) for folder in fractions]
+    settings = {cell: _settings(cell, how) for cell in cells}
     how.out.mkdir(parents=True, exist_ok=True)
     reports: dict[str, dict[str, Any]] = {}
-    for cell in cells:
+    for cell in sorted(cells, key=lambda cell: not _is_done(cell, settings[cell], how)):
         print(f"{cell.name}:", flush=True)
-        reports[cell.name] = run_cell(cell, how)
-        whole = {**provenance_now(), "cells": reports}
-        write_json(how.out / "report.json", whole)
-        (how.out / "report.md").write_text(markdown(whole, tasks))
+        reports[cell.name] = run_cell(cell, settings[cell], how)
+        _write(tasks, {cell.name: reports[cell.name] for cell in cells if cell.name in reports}, how)
     done = sum("trials" in report for report in reports.values())
-    return f"{done} of {len(cells)} cells, {len(cells) - done} not trained; report: {how.out / 'report.md'}"
+    defects = sum(report.get("defects", 0) for report in reports.values())
+    ended = f", {defects} trials ended by defects, to be run again" if defects else ""
+    said = f"{done} of {len(cells)} cells, {len(cells) - done} not trained{ended}; report: {how.out / 'report.md'}"
+    return said, not defects
 
 
-def run_cell(cell: Cell, how: HowToRun) -> dict[str, Any]:
-    """Run a cell's trials and return its report, or why there is none ("not_trained")."""
+def run_cell(cell: Cell, settings: dict[str, Any] | str, how: HowToRun) -> dict[str, Any]:
+    """Run a cell's trials and return its report; settings: why there is no model, in place of a cell's settings."""
+    about = {"task": cell.task, "generator": cell.generator, **_training(cell)}
+    if isinstance(settings, str):
+        print(f"  not trained: {settings}", flush=True)
+        return {**about, "not_trained": settings.replace(f"{Path.cwd()}/", "")}
     folder = how.out / cell.name
-    about = {"task": cell.task, "generator": cell.generator, "clips": cell.clips or _clips(cell)}
-    try:
-        settings = settings_of(cell.task, cell.generator, how.tracker, how.planner, cell.model)
-    except NotTrainedError as missing:
-        print(f"  not trained: {missing}", flush=True)
-        return {**about, "not_trained": str(missing).replace(f"{Path.cwd()}/", "")}
-    seeds = how.seeds or list(range(OTHER_TRIALS.get(cell.task, TRIALS)))
-    results = run_trials(seeds, settings, folder, how.workers, how.ray)
+    results = run_trials(how.seeds_of(cell.task), settings, folder, how.workers, how.ray)
     report = summarise(results, settings)
     write_json(folder / "report.json", report)
     print(f"  {last_line(report)}", flush=True)
     sheets = [str(path.relative_to(how.out)) for path in write_sheets(folder, results)]
     return {**about, **report, "is_fraction": cell.model is not None, "sheets": sheets}
+
+
+def _settings(cell: Cell, how: HowToRun) -> dict[str, Any] | str:
+    """Return the cell's settings, or why there is no model for it."""
+    try:
+        return settings_of(cell.task, cell.generator, how.tracker, how.planner, cell.model)
+    except NotTrainedError as missing:
+        return str(missing)
+
+
+def _is_done(cell: Cell, settings: dict[str, Any] | str, how: HowToRun) -> bool:
+    return isinstance(settings, str) or is_done(how.seeds_of(cell.task), settings, how.out / cell.name)
+
+
+def _training(cell: Cell) -> dict[str, Any]:
+    """How the cell's model was trained, as far as it says so, and its learning curves."""
+    if cell.folder is None:
+        return {}
+    says = read_json(cell.folder / "model.json")
+    numbers = {name: says[key] for name, key in TRAINING.items() if key in says}
+    return {**numbers, "curves": [str(path) for path in curve_files(cell.folder)]}
+
+
+def _write(tasks: Sequence[str], reports: dict[str, dict[str, Any]], how: HowToRun) -> None:
+    """Write the report of the cells that there are."""
+    curves = [(_what(cell), [Path(path) for path in cell.get("curves", ())]) for cell in reports.values()]
+    has_curves = draw_curves(how.out / CURVES, curves)
+    seconds = sum(cell.get("seconds", 0.0) for cell in reports.values())
+    whole = {**provenance_now(), "workers": how.workers, "seconds": seconds, "curves": has_curves, "cells": reports}
+    write_json(how.out / "report.json", whole)
+    partial = how.out / ".report.md.partial"
+    partial.write_text(markdown(whole, tasks))
+    partial.replace(how.out / "report.md")
 
 
 def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
@@ -99,7 +145,8 @@ def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
         f"`dreamitate bench tasks --all`, {whole['date']}, commit {whole['git_revision'] or 'unknown'}, on"
         f" {machine['processor']}, {machine['cores']} cores. Successes of trials with objects that were not trained on,"
         " with the 95 % Wilson interval; means with the 95 % bootstrap interval. `replay` shows a demonstration of the"
-        " very scene: what simulator, tracker and arms can do.",
+        " very scene: what simulator, tracker and arms can do."
+        f" All trials took {whole['seconds'] / 3600:.1f} hours of one worker; {whole['workers']} ran side by side.",
         "",
         f"| Task | {' | '.join(NAMES.values())} | Paper: dream | Paper: Diffusion Policy |",
         "|---" * (len(NAMES) + 3) + "|",
@@ -108,7 +155,7 @@ def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
     for task in tasks:
         shown = [said(whole_ones.get((task, generator))) for generator in GENERATORS]
         lines.append(f"| {' | '.join([task, *shown, *PAPER.get(task, ('-', '-'))])} |")
-    lines += ["", *_stages_and_times(cells), *_fractions(cells), *_pictures(cells)]
+    lines += ["", *_stages_and_times(cells), *_fractions(cells), *_trainings(cells, whole["curves"]), *_pictures(cells)]
     missing = [cell["not_trained"] for cell in cells if "not_trained" in cell]
     if missing:
         lines += ["## Not trained", "", *(f"- {reason}" for reason in missing), ""]
@@ -158,9 +205,25 @@ def _fractions(cells: Sequence[dict[str, Any]]) -> list[str]:
     points = [cell for cell in cells if (cell["task"], cell["generator"]) in curves and "trials" in cell]
     if not points:
         return []
-    ordered = sorted(points, key=lambda cell: (cell["task"], cell["generator"], cell["clips"] or 0))
-    rows = [f"| {cell['task']} | {NAMES[cell['generator']]} | {cell['clips']} | {said(cell)} |" for cell in ordered]
+    ordered = sorted(points, key=lambda cell: (cell["task"], cell["generator"], cell.get("clips", 0)))
+    rows = [
+        f"| {cell['task']} | {NAMES[cell['generator']]} | {cell.get('clips', '-')} | {said(cell)} |" for cell in ordered
+    ]
     return ["## Fewer demonstrations", "", "| Task | By | Demonstrations | Successes |", "|---|---|---|---|", *rows, ""]
+
+
+def _trainings(cells: Sequence[dict[str, Any]], has_curves: bool) -> list[str]:
+    """What the models have learnt from, and their learning curves."""
+    trained = [cell for cell in cells if "samples" in cell]
+    if not trained:
+        return []
+    rows = [
+        f"| {_what(cell)} | {cell.get('clips', '-')} | {cell['samples']} | {cell.get('training_s', 0.0) / 60:.0f} |"
+        for cell in trained
+    ]
+    head = ["| Model | Demonstrations | Samples seen | Minutes |", "|---|---|---|---|"]
+    shown = [f"![Learning curves]({CURVES})", ""] if has_curves else []
+    return ["## Training", "", *head, *rows, "", *shown]
 
 
 def _pictures(cells: Sequence[dict[str, Any]]) -> list[str]:
@@ -177,16 +240,9 @@ def _what(cell: dict[str, Any]) -> str:
     return f"{cell['task']}, {NAMES[cell['generator']]}{fewer}"
 
 
-def _clips(cell: Cell) -> int | None:
-    """How many demonstrations the task's own model was trained on, where it says so."""
-    if cell.generator == "replay":
-        return None
-    return read_json(model_folder(cell.task, cell.generator) / "model.json").get("clips")
-
-
 def _fraction(folder: Path) -> Cell:
     settings = read_json(folder / "model.json")
     if not {"task", "clips"} <= set(settings):
         raise DreamitateError(f"{folder}/model.json does not say on how many clips of which task it was trained.")
     generator = POLICY if settings.get("kind") == POLICY else "svd"
-    return Cell(settings["task"], generator, folder, int(settings["clips"]))
+    return Cell(settings["task"], generator, folder)

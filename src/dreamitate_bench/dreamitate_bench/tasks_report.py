@@ -20,7 +20,9 @@ HOW_WELL: dict[str, Callable[[float], str]] = {
 
 
 def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the report: counts, 95 % Wilson interval, failures by stage, settings, machine, versions, all results."""
+    """Return the report: counts, 95 % Wilson interval, failures by stage, settings, machine, versions, all results;
+    "defects": how many trials were ended by a defect, which count as failures and are run again the next time;
+    "seconds": that all trials took, added up."""
     successes = sum(bool(result["success"]) for result in results.values())
     stages = [str(result["failed_stage"]) for result in results.values() if not result["success"]]
     averaged = _averaged([result["figures"] for result in results.values()])
@@ -31,7 +33,8 @@ def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> d
         "failures_by_stage": {stage: stages.count(stage) for stage in sorted(set(stages))},
         "means": {name: float(np.mean(values)) for name, values in averaged.items()},
         "mean_intervals_95": {name: bootstrap_interval(values) for name, values in averaged.items()},
-        "seconds": sum(sum(result["timings"].values()) for result in results.values()),
+        "defects": sum(bool(result["defect"]) for result in results.values()),
+        "seconds": sum(result["seconds"] for result in results.values()),
         "settings": settings,
         **provenance_now(),
         "results": {str(seed): result for seed, result in results.items()},
@@ -69,7 +72,7 @@ def table(results: dict[int, dict[str, Any]]) -> str:
             f"{seed:6d}  {'yes' if result['success'] else 'no':4}  {result['failed_stage'] or '-':8} "
             f"{well:>8}  "
             f"{'-' if touched is None else f'{touched:.0f}':>9}  "
-            f"{sum(result['timings'].values()):7.1f}  {result['reason']}".rstrip()
+            f"{result['seconds']:7.1f}  {result['reason']}".rstrip()
         )
     return "\n".join(lines)
 
@@ -82,18 +85,18 @@ def last_line(report: dict[str, Any]) -> str:
     failed = ", ".join(f"{count} {stage}" for stage, count in report["failures_by_stage"].items())
     means = report["means"]
     shown = f", mIoU {means['iou']:.3f}, rotation error {degrees(means['rotation_error_rad']):.1f} deg" if means else ""
+    defects = f"; {report['defects']} ended by defects, to be run again" if report["defects"] else ""
     return (
         f"{settings['task']}, {settings['generator']}: {report['successes']} of {report['trials']} "
-        f"(95 %: {100 * low:.0f}-{100 * high:.0f} %{'; failed: ' + failed if failed else ''}){shown}"
+        f"(95 %: {100 * low:.0f}-{100 * high:.0f} %{'; failed: ' + failed if failed else ''}){shown}{defects}"
     )
 
 
 def _averaged(figures: list[dict[str, float]]) -> dict[str, list[float]]:
-    """Return the figures that the paper averages for push-shape. A trial that was not carried through has an IoU of 0,
-    and is left out of the mean rotation error."""
-    if not any("iou" in trial for trial in figures):
-        return {}
+    """Return the figures that the paper averages for push-shape, of all trials but those that a defect ended: where no
+    attempt was carried through, they are those of the piece where it lay."""
     return {
-        "iou": [trial.get("iou", 0.0) for trial in figures],
-        "rotation_error_rad": [trial["rotation_error_rad"] for trial in figures if "rotation_error_rad" in trial],
+        name: values
+        for name in ("iou", "rotation_error_rad")
+        if (values := [trial[name] for trial in figures if name in trial])
     }

@@ -48,7 +48,8 @@ def write_sheets(folder: Path, results: Mapping[int, Mapping[str, Any]]) -> list
 
 
 def _caption(seed: int, result: Mapping[str, Any]) -> str:
-    return f"seed {seed}" + ("" if result["success"] else f": {result['failed_stage']}: {result['reason']}")
+    said = f"seed {seed}" + ("" if result["success"] else f": {result['failed_stage']}: {result['reason']}")
+    return " ".join(said.split())
 
 
 def _sheet(rows: Sequence[tuple[Image, str]]) -> PillowImage.Image:

@@ -2,9 +2,12 @@
 model's weights or the sources have changed since; beside it lies what camera 1 saw of the trial.
 """
 
+import inspect
 import os
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +27,17 @@ class NotTrainedError(DreamitateError):
 
 
 def settings_of(task_name: str, generator: str, tracker: str, planner: str, model: Path | None) -> dict[str, Any]:
-    """Return all that decides a result but the seed. Raises DreamitateError for an unknown task or generator, and
-    NotTrainedError."""
+    """Return all that decides a result but the seed. Raises DreamitateError for an unknown task, generator, tracker or
+    planner, and NotTrainedError."""
     from dreamitate import provenance
     from dreamitate_core.task import load_task
+    from dreamitate_exec.plan import PLANNERS
+    from dreamitate_track.track import trackers
 
     if generator not in GENERATORS:
         raise unknown("generator", generator, GENERATORS)
+    trackers.get(tracker)
+    PLANNERS.get(planner)
     task = load_task(task_name)
     settings = {
         "task": task.name,
@@ -39,11 +46,12 @@ def settings_of(task_name: str, generator: str, tracker: str, planner: str, mode
         "tracker": tracker,
         "planner": planner,
         "model": str(model or ""),
-        "sources": provenance.source_fingerprint(),
+        "sources": _sources(task.name),
     }
     if generator != "replay":
         folder = model or model_folder(task.name, generator)
-        settings["weights"] = provenance.file_hash(_trained(task.name, generator, folder))
+        check_trained(task.name, generator, folder)
+        settings["weights"] = provenance.weights_hash(folder)
     return settings
 
 
@@ -76,64 +84,128 @@ def run_trials(
     return {seed: results[seed] for seed in seeds}
 
 
+def is_done(seeds: Sequence[int], settings: dict[str, Any], out: Path) -> bool:
+    """Whether all seeds have a valid result in `out`."""
+    return all(_valid(out, seed, settings) is not None for seed in seeds)
+
+
 def run_all(
     seeds: Sequence[int], settings: dict[str, Any], out: Path, workers: int, ray: str = ""
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Run the seeds in processes of their own and yield (seed, result) as they come."""
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
-    calls = [(settings, seed, str(out.resolve())) for seed in seeds]
+    model = settings["model"] or model_folder(settings["task"], settings["generator"])
+    calls = [(settings, seed, str(out.resolve()), str(Path(model).resolve())) for seed in seeds]
     for call, result in on_ray(run_seed, calls, ray) if ray else in_processes(run_seed, calls, workers):
         yield call[1], result
 
 
-def run_seed(settings: dict[str, Any], seed: int, out: str) -> dict[str, Any]:
-    """Run one episode, write what was seen of it, and return its result as plain data; a defect counts as a failure of
-    its stage."""
+def run_seed(settings: dict[str, Any], seed: int, out: str, model: str) -> dict[str, Any]:
+    """Run one episode, write what was seen of it, and return its result as plain data, with the seconds that it took
+    altogether and whether a "defect" ended it, of the program or the machine, which is no failure of the task.
+
+    Raises DreamitateError where this machine's sources or weights are not those of the settings.
+    """
     from dreamitate.glimpses import Glimpse
     from dreamitate.pipeline import EpisodeResult, run_episode
 
-    stage = "photos"
+    _check_same(settings["task"], settings["sources"], settings.get("weights"), model)
+    stage, began_s = "photos", time.monotonic()
 
     def note_stage(name: str, fraction: float) -> None:
         nonlocal stage
         stage = name
 
-    model = Path(settings["model"]) if settings["model"] else None
-    names = (settings["generator"], settings["tracker"], settings["planner"])
+    generator, folder = settings["generator"], Path(model)
     seen: list[Glimpse] = []
+    defective = False
     try:
         policy = None
-        if settings["generator"] == POLICY:
+        if generator == POLICY:
             from .policy import load_policy
 
-            policy = load_policy(settings["task"], model or model_folder(settings["task"], POLICY))
+            policy = load_policy(settings["task"], folder)
         result = run_episode(
-            settings["task"], seed, *names, model=model, progress=note_stage, policy=policy, glimpses=seen
+            settings["task"],
+            seed,
+            *(generator, settings["tracker"], settings["planner"]),
+            model=folder if generator == "svd" else None,
+            progress=note_stage,
+            policy=policy,
+            glimpses=seen,
         )
     except Exception as defect:  # one seed's defect must not cost the others' results
-        result = EpisodeResult(False, stage, f"{type(defect).__name__}: {defect}")
+        result, defective = EpisodeResult(False, stage, f"{type(defect).__name__}: {defect}"), True
+    result.reason = " ".join(result.reason.split())
     if seen:
         best = int(result.figures.get("attempt", len(seen)))
         write_strip(Path(out), seed, seen[best - 1])
-    return asdict(result)
+    return {**asdict(result), "seconds": time.monotonic() - began_s, "defect": defective}
 
 
-def _trained(task_name: str, generator: str, folder: Path) -> Path:
-    """Return the model's folder. Raises NotTrainedError where no model is in it."""
+def check_trained(task_name: str, generator: str, folder: Path) -> None:
+    """Raise NotTrainedError where no whole, finished model of that task is in the folder."""
     from dreamitate.checks import weights
+    from dreamitate_core.task import load_task
 
-    if generator == POLICY and not any(folder.glob("*.safetensors")):
-        raise NotTrainedError(
-            f"No trained policy in {folder}."
-            f" Train one: dreamitate train --policy {POLICY} --task {task_name} --data DIR; or name its --model."
-        )
-    check = weights(task_name, folder)
-    if not check.ok:
+    if generator == POLICY:
+        _check_finished(task_name, folder)
+    elif not (check := weights(task_name, folder)).ok:
         raise NotTrainedError(check.said)
-    return folder
+    try:
+        load_model(load_task(task_name), generator, folder)
+    except DreamitateError as broken:
+        raise NotTrainedError(str(broken)) from None
+
+
+def load_model(task: Any, generator: str, folder: Path) -> None:
+    """Load a model to see that it is whole. Raises DreamitateError where it is not."""
+    if generator == POLICY:
+        from .policy import DiffusionPolicy
+
+        DiffusionPolicy(task, folder)
+    else:
+        from dreamitate_gen.registry import load_generator
+
+        load_generator(generator, task, folder)
+
+
+def _check_finished(task_name: str, folder: Path) -> None:
+    how = f"dreamitate train --policy {POLICY} --task {task_name} --data DIR"
+    if not any(folder.glob("*.safetensors")):
+        raise NotTrainedError(f"No trained policy in {folder}. Train one: {how}; or name its --model.")
+    done = read_json(folder / "model.json").get("done", 0.0)
+    if done < 1.0:
+        raise NotTrainedError(f"The policy in {folder} is trained to {100 * done:.0f} % only. Go on with: {how}")
+
+
+def _sources(task_name: str) -> str:
+    """Return the hash of all code and configuration that decides a result."""
+    from dreamitate import provenance
+    from dreamitate_core.paths import config_dir
+    from dreamitate_core.task import load_task
+    from dreamitate_sim.scene import scene_kind
+
+    scene_file = inspect.getfile(scene_kind(load_task(task_name)).make)  # may lie outside the repository
+    return provenance.source_fingerprint(config_dir(), Path(scene_file))
+
+
+@cache
+def _check_same(task_name: str, sources: str, weights: str | None, model: str) -> None:
+    """Raise DreamitateError where this process, perhaps on another machine, would run something else."""
+    from dreamitate import provenance
+
+    if _sources(task_name) != sources:
+        raise DreamitateError(
+            "The sources changed since the benchmark began, or this machine has others. Run it again with the same ones"
+            " everywhere; what was done with others is done again."
+        )
+    if weights is not None and provenance.weights_hash(Path(model)) != weights:
+        raise DreamitateError(f"The weights in {model} are not those that the benchmark began with. Run it again.")
 
 
 def _valid(out: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the seed's earlier result where it was made with the same settings."""
+    """Return the seed's earlier result where it was made with the same settings, and is not that of a defect."""
     data = read_json(out / f"{seed}.json")
-    return data["result"] if data.get("settings") == settings and "result" in data else None
+    result: dict[str, Any] = data.get("result") or {}
+    return result if result and data.get("settings") == settings and not result["defect"] else None

@@ -94,6 +94,12 @@ def read_clip(folder: Path) -> Clip:
     return Clip(video, backgrounds[0], backgrounds[1], rig, tools, info, truth, goals)
 
 
+def clip_folders(data: Path, most: int = 0) -> list[Path]:
+    """Return the clip folders in `data` by name, the first `most` of them if not 0."""
+    folders = sorted(path.parent for path in Path(data).glob("*/clip.json"))
+    return folders[: most or None]
+
+
 def write_clip(folder: Path, clip: Clip, lossless: bool = True) -> None:
     """Write a clip folder; it appears under its name only when it is whole. Lossless frames, or one H.264 file."""
     folder = Path(folder)

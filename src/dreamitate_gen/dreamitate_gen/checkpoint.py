@@ -32,9 +32,12 @@ def save_checkpoint(
     tensors["random"] = random.get_state()
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial / "state.safetensors")
     (partial / "counters.json").write_text(json.dumps(counters) + "\n")
+    last = _last(folder)
+    shutil.rmtree(last, ignore_errors=True)
     if folder.exists():
-        shutil.rmtree(folder)
+        folder.rename(last)
     partial.rename(folder)
+    shutil.rmtree(last, ignore_errors=True)
 
 
 def load_checkpoint(
@@ -48,6 +51,8 @@ def load_checkpoint(
 
     Raises DreamitateError for another network's.
     """
+    if not folder.is_dir():
+        folder = _last(folder)  # a kill fell between the two renames
     if not folder.is_dir():
         return {}
     tensors = load_file(folder / "state.safetensors")
@@ -68,6 +73,11 @@ def load_checkpoint(
     random.set_state(tensors["random"])
     counters: dict[str, Any] = json.loads((folder / "counters.json").read_text())
     return counters
+
+
+def _last(folder: Path) -> Path:
+    """Where the checkpoint before this one is while it is replaced."""
+    return folder.with_name(f".{folder.name}.last")
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

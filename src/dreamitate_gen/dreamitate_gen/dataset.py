@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, crop_and_resize, read_rig, write_rig
-from dreamitate_core.clip import Clip, read_clip
+from dreamitate_core.clip import Clip, clip_folders, read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.tool import Tool
@@ -48,13 +48,14 @@ class PictureSize:
         return f"packed_{self.width}x{self.height}_{self.region:g}"
 
 
-def pack(data: Path, size: PictureSize, progress: Progress = quiet) -> int:
-    """Pack the clip folders in `data` that are not yet packed; return how many clips there are.
+def pack(data: Path, size: PictureSize, progress: Progress = quiet, most: int = 0) -> int:
+    """Pack the clip folders in `data` that are not yet packed, the first `most` of them if not 0; return how many clips
+    there are.
 
     Raises DreamitateError that names the clip which is broken, of another size than the first, or without truth.
     """
     target = Path(data) / size.folder
-    folders = sorted(path.parent for path in Path(data).glob("*/clip.json"))
+    folders = clip_folders(data, most)
     if not folders and not any(target.glob("*.points.npy")):
         raise DreamitateError(f"{data} holds no clip folders. Make some with `dreamitate demonstrate`.")
     target.mkdir(exist_ok=True)
@@ -140,8 +141,9 @@ SHIFT = 8, 5
 
 
 class PackedClips:
-    """The packed clips of a folder; `refresh` finds those that came since. mirrored: what `batch` may mirror; turn_rad
-    and workspace (2, 2): how far demonstrations may be turned on the table, and where on it tools work (`moves`)."""
+    """The packed clips of a folder, the first `most` by name if not 0; `refresh` finds those that came since. mirrored:
+    what `batch` may mirror; turn_rad and workspace (2, 2): how far demonstrations may be turned on the table, and where
+    on it tools work (`moves`)."""
 
     def __init__(
         self,
@@ -150,7 +152,9 @@ class PackedClips:
         mirrored: Mirrored,
         turn_rad: float = 0.0,
         workspace: NDArray[np.float64] = ANYWHERE,
+        most: int = 0,
     ) -> None:
+        self.most = most
         self.folder, self.size, self.mirrored = Path(data) / size.folder, size, mirrored
         self.turn_rad, self.workspace = turn_rad, workspace
         self.names: list[str] = []
@@ -161,6 +165,7 @@ class PackedClips:
         known = set(self.names)
         found = (path.name.removesuffix(".points.npy") for path in self.folder.glob("*.points.npy"))
         self.names += sorted(name for name in found if name not in known)
+        self.names = self.names[: self.most or None]
 
     def __len__(self) -> int:
         return len(self.names)

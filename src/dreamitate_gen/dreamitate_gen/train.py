@@ -2,6 +2,7 @@
 
 import copy
 import math
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -218,8 +219,10 @@ def train(
     start: Path | None = None,
     save_every_s: float = 300.0,
     progress: Progress = quiet,
+    most_clips: int = 0,
 ) -> Path:
-    """Train a small model on the clips in `data` and return its directory, `<out>/model`.
+    """Train a small model on the clips in `data`, the first `most_clips` of them if not 0, and return its directory,
+    `<out>/model`.
 
     Continues where `<out>/checkpoint` stopped, bit for bit on one machine when `settings.steps` says how long; new
     clips that appear in `data` are taken up at each checkpoint. start: a model directory to begin from. The learning
@@ -230,9 +233,9 @@ def train(
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     size = picture_size(task)
-    pack(data, size, progress)
+    pack(data, size, progress, most_clips)
     mirrored = mirrored_part([load_tool(name) for name in task.tools])
-    clips = PackedClips(data, size, mirrored, task.turn_rad, workspace_m(task))
+    clips = PackedClips(data, size, mirrored, task.turn_rad, workspace_m(task), most_clips)
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
@@ -253,7 +256,7 @@ def train(
         if now - saved > save_every_s:
             saved = now
             run.save({**info, "clips": len(run.clips)})
-            pack(data, size)
+            pack(data, size, most=most_clips)
             run.clips.refresh()
             last = time.monotonic()
     curves.close()
@@ -266,6 +269,7 @@ def train(
         train_refiner(run.average, refiner, clips, refine_s, seed=settings.seed, progress=progress)
         run.average.pictures.refiner = refiner
         run.export(info)
+    shutil.copyfile(curves.path, out / "model" / "curve.csv")
     return out / "model"
 
 

@@ -76,12 +76,12 @@ def _settings(values: dict[str, str], domain: int) -> dict[str, object]:
     from dreamitate_core.task import load_task
 
     from ..graph import TASK_ROBOT
-    from ..provenance import file_hash
+    from ..provenance import weights_hash
 
     robot = load_task(values["task"]).robot if values["robot"] == TASK_ROBOT else values["robot"]
     settings: dict[str, object] = {**values, "seed": int(values["seed"]), "robot": robot, "domain": domain}
     if values["generator"] == "svd":
-        settings["weights"] = file_hash(Path(values["model"]) if values["model"] else models_dir() / values["task"])
+        settings["weights"] = weights_hash(Path(values["model"]) if values["model"] else models_dir() / values["task"])
     return settings
 
 

@@ -14,7 +14,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     add_task(parser)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of clip folders")
-    parser.add_argument("--out", type=Path, help="where the run is kept and goes on (default: runs/train/<task>)")
+    parser.add_argument(
+        "--clips", type=positive, default=0, help="only the first so many, to learn from fewer, not with --base"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="where the run is kept and goes on (default: runs/train/<task>[_<policy>][_<N>_clips])"
+    )
     parser.add_argument("--seed", type=seed, default=0, help="of everything random (default 0)")
     parser.add_argument(
         "--minutes", type=positive, help="time budget of the whole run (default: 60; a policy: --epochs)"
@@ -58,9 +63,12 @@ def run(options: argparse.Namespace) -> int:
 
     from ..terminal import ProgressShow
 
+    if options.base and options.clips:
+        raise DreamitateError("--clips does not go with --base: give a folder of fewer clips.")
+    name = task.name + (f"_{options.policy}" if options.policy else "")
+    out = options.out or Path("runs") / "train" / (f"{name}_{options.clips}_clips" if options.clips else name)
     if options.policy:
-        return _train_policy(task, options)
-    out = options.out or Path("runs") / "train" / task.name
+        return _train_policy(task, options, out)
     with ProgressShow() as progress:
         if options.base is not None:
             from dreamitate_gen.svd_train import settings_of, train_svd
@@ -71,19 +79,19 @@ def run(options: argparse.Namespace) -> int:
             from dreamitate_gen.train import small_settings, train
 
             small = small_settings(task, options.seed, options.threads)
+            budget_s = 60.0 * (options.minutes or 60)
             model = train(
-                task, options.data, out, 60.0 * (options.minutes or 60), small, options.start, progress=progress
+                *(task, options.data, out, budget_s, small, options.start), progress=progress, most_clips=options.clips
             )
     print(f"{model}: to be the task's model, it goes to models/{task.name}; or roll out with model:={model}")
     return 0
 
 
-def _train_policy(task: "Task", options: argparse.Namespace) -> int:
+def _train_policy(task: "Task", options: argparse.Namespace, out: Path) -> int:
     from dreamitate_bench.policy_train import PolicySettings, train_policy
 
     from ..terminal import ProgressShow
 
-    out = options.out or Path("runs") / "train" / f"{task.name}_{options.policy}"
     settings = PolicySettings(
         epochs=options.epochs,
         samples=options.samples,
@@ -92,7 +100,7 @@ def _train_policy(task: "Task", options: argparse.Namespace) -> int:
         threads=options.threads,
     )
     with ProgressShow() as progress:
-        model = train_policy(task, options.data, out, settings, options.workers, progress)
+        model = train_policy(task, options.data, out, settings, options.workers, progress, options.clips)
     print(
         f"{model}: try it with dreamitate bench tasks --task {task.name} --generator {options.policy} --model {model}"
     )

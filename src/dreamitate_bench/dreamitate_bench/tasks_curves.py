@@ -1,0 +1,46 @@
+"""The learning curves of what the benchmark compares, in one picture."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+CURVES = "curves.png"
+LOSSES = {"video_loss": "video (dream)", "place_loss": "places of the tool (dream)", "loss": "path (Diffusion Policy)"}
+"""What a curve's columns are, by name; each is drawn where there is one."""
+INCHES = 3.4, 2.4
+
+
+def curve_files(model: Path) -> list[Path]:
+    """Return the learning curves of a model: in its folder, or in that of the run that it is a part of."""
+    return sorted(model.glob("curve*.csv")) or sorted(model.parent.glob("curve.csv"))
+
+
+def draw_curves(file: Path, curves: Sequence[tuple[str, Sequence[Path]]]) -> bool:
+    """Draw a plot of each (title, files) over the samples seen; return whether there was something to draw."""
+    read = [(title, [_read(path) for path in files]) for title, files in curves if files]
+    if not read:
+        return False
+    columns = min(4, len(read))
+    rows = -(-len(read) // columns)
+    figure = Figure(figsize=(INCHES[0] * columns, INCHES[1] * rows), layout="constrained")
+    for index, (title, parts) in enumerate(read):
+        axes = figure.add_subplot(rows, columns, index + 1, title=title, xlabel="samples", ylabel="loss", yscale="log")
+        colours = dict(zip(LOSSES, ("C0", "C2", "C1"), strict=True))
+        for part in parts:
+            for name in [name for name in LOSSES if name in part]:
+                axes.plot(part["samples"], part[name], color=colours[name], linewidth=1.0, label=LOSSES[name])
+        labels = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+        axes.legend(labels.values(), labels.keys(), fontsize=7)
+    figure.savefig(file, dpi=90)
+    return True
+
+
+def _read(path: Path) -> dict[str, NDArray[np.float64]]:
+    with path.open(newline="") as file:
+        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
