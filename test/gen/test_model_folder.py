@@ -2,6 +2,7 @@
 
 import torch
 
+from dreamitate_core.paths import models_dir
 from dreamitate_gen.model_folder import LARGE, SCALE, packed_weights, unpacked_weights
 
 
@@ -23,3 +24,7 @@ def test_large_weights_become_int8_and_come_back_within_half_a_step() -> None:
 def test_weights_in_float16_are_read_as_they_are() -> None:
     halves = {"weight": torch.randn(4, 8).half()}
     assert torch.equal(unpacked_weights(halves)["weight"], halves["weight"].float())
+
+
+def test_the_models_that_come_with_the_project_are_small() -> None:
+    assert sum(file.stat().st_size for file in models_dir().rglob("*") if file.is_file()) < 64 * 2**20

@@ -1,6 +1,7 @@
 """The objects of a task: training and test sets are disjoint, and none looks like the brush."""
 
 import colorsys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,28 @@ def test_splits_are_disjoint(kinds: dict[tuple[str, str], list[ObjectKind]], rol
     assert not looks & {tuple((part.shape, part.colour) for part in kind.parts) for kind in test}
 
 
+ROLES = [
+    *(("sweeping", "particles"), ("sweeping", "distractors"), ("rotation", "objects"), ("push_shape", "pieces")),
+    *(("scooping", role) for role in ("bowls", "beads", "distractors")),
+]
+
+
+@pytest.mark.parametrize(("task", "role"), ROLES)
+def test_no_shape_is_in_both_splits_whatever_its_colour(task: str, role: str) -> None:
+    train, test = (
+        {tuple(replace(part, colour=(0, 0, 0)) for part in kind.parts) for kind in load_objects(task, role, split)}
+        for split in ("train", "test")
+    )
+    assert train
+    assert not train & test
+
+
+@pytest.mark.parametrize("task", ["sweeping", "rotation", "scooping", "push_shape"])
+def test_all_roles_are_looked_at(task: str) -> None:
+    lists = yaml.safe_load((config_dir() / "objects" / f"{task}.yaml").read_text())
+    assert set(lists) == {role for name, role in ROLES if name == task}
+
+
 def test_sizes(kinds: dict[tuple[str, str], list[ObjectKind]]) -> None:
     for (role, _), found in kinds.items():
         low, high = (0.010, 0.021) if role == "particles" else (0.030, 0.080)
@@ -73,6 +96,7 @@ def test_unknown_split_and_task_are_named() -> None:
         ("{shape: cube, size_mm: [1, 1, 1], colour: [1, 1, 1]}", "Unknown shape of thing 'cube'"),
         ("{shape: box, size_mm: [1, 1], colour: [1, 1, 1]}", "thing: a box has 3 positive sizes"),
         ("{shape: box, size_mm: [1, 1, 1]}", "missing or wrong: 'colour'"),
+        ("", "thing has no parts"),
     ],
 )
 def test_wrong_entries_are_named(

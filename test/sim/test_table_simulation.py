@@ -1,5 +1,7 @@
 """The table with an arm: it follows, lags and says so, brakes within its limits, and repeats itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,6 +50,17 @@ def move(robot: Robot, offset: Array, duration_s: float) -> tuple[Array, Array, 
 def run(simulation: TableSimulation, limit_s: float = 10.0) -> None:
     while simulation.arms[0].following.state == "running" and simulation.time_s < limit_s:
         simulation.step(0.02)
+
+
+@pytest.mark.parametrize(
+    ("success", "said"), [({}, "needs the number radius_m; it is missing"), ({"radius_m": "near"}, "it is 'near'")]
+)
+def test_what_cannot_be_judged_is_told_before_an_arm_moves(
+    scene: Scene, arm: ArmSetup, success: dict[str, object], said: str
+) -> None:
+    task = replace(scene.task, settings={**scene.task.settings, "success": success})
+    with pytest.raises(DreamitateError, match=said):
+        TableSimulation(replace(scene, task=task), [arm])
 
 
 def test_it_stands_still_until_told(scene: Scene, robot: Robot, arm: ArmSetup) -> None:

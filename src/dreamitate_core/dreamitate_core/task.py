@@ -59,6 +59,16 @@ class Task:
             raise DreamitateError(f"Task {self.name!r} lacks the section {name!r} in config/tasks/{self.name}.yaml.")
         return section
 
+    def number(self, section: str, name: str) -> float:
+        """Return a number of a section. Raises DreamitateError where it is missing or none."""
+        value = self.section(section).get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise DreamitateError(
+                f"{section} in config/tasks/{self.name}.yaml needs the number {name}; it is"
+                f" {'missing' if value is None else repr(value)}."
+            )
+        return float(value)
+
 
 def task_names() -> list[str]:
     """Return the names of the tasks in the configuration, sorted."""

@@ -90,6 +90,8 @@ def _parsed(path: Path, changed_ns: int) -> dict[str, Any]:
 def _kind(entry: dict) -> ObjectKind:
     name = entry["name"]
     parts = tuple(_strokes(entry) if "strokes_mm" in entry else (_part(name, part) for part in entry["parts"]))
+    if not parts:
+        raise DreamitateError(f"{name} has no parts.")
     return ObjectKind(name, float(entry["mass_g"]) * 1e-3, parts)
 
 

@@ -61,11 +61,11 @@ def judge(scene: Scene, seen: Observation) -> Verdict:
     start = scene.objects[0]
     moved = float(np.hypot(piece.x - start.x, piece.y - start.y))
     figures = {"iou": iou, "rotation_error_rad": float(turn), "moved_m": moved}
-    wanted = scene.task.section("success")
-    success = iou >= float(wanted["iou"]) and turn <= float(wanted["rotation_rad"])
+    least, most = (scene.task.number("success", name) for name in ("iou", "rotation_rad"))
+    success = iou >= least and turn <= most
     text = (
-        f"IoU with the goal {iou:.2f} (at least {float(wanted['iou']):.2f}), {np.degrees(turn):.1f} degrees off"
-        f" (at most {np.degrees(float(wanted['rotation_rad'])):.0f})."
+        f"IoU with the goal {iou:.2f} (at least {least:.2f}), {np.degrees(turn):.1f} degrees off"
+        f" (at most {np.degrees(most):.0f})."
     )
     return Verdict(bool(success), figures, text)
 

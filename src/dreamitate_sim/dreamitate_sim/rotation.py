@@ -59,15 +59,16 @@ def ways(scene: Scene) -> list[ToolMotion]:
 
 def judge(scene: Scene, seen: Observation) -> Verdict:
     """Return the verdict: how far the object turned while both tools held it, and whether they did so throughout."""
-    success = scene.task.section("success")
-    turned, kept = _turn(seen, float(success["slack_s"]), float(success["slack_rad"]))
+    slack_s, slack_rad, least = (
+        scene.task.number("success", name) for name in ("slack_s", "slack_rad", "rotation_rad")
+    )
+    turned, kept = _turn(seen, slack_s, slack_rad)
     position = np.array([scene.objects[0].x, scene.objects[0].y])
     figures = {
         "rotation_rad": turned,
         "contact_kept": float(kept),
         "moved_m": float(np.linalg.norm(seen.position[0, :2] - position)),
     }
-    least = float(success["rotation_rad"])
     text = (
         f"Turned by {np.rad2deg(turned):.0f} degrees counter-clockwise (at least {np.rad2deg(least):.0f}),"
         f" {'held by both tools throughout' if kept else 'not held by both tools throughout'}."

@@ -81,7 +81,7 @@ def judge(scene: Scene, seen: Observation) -> Verdict:
         f"{inside.sum()} of {len(beads)} beads in the empty bowl, {spilled.sum()} spilled,"
         f" {touched.sum()} of {len(touched)} obstacles moved."
     )
-    return Verdict(bool(inside.sum() >= scene.task.section("success")["beads"]), figures, text)
+    return Verdict(bool(inside.sum() >= scene.task.number("success", "beads")), figures, text)
 
 
 def is_exemplary(verdict: Verdict) -> bool:

@@ -49,7 +49,7 @@ def ways(scene: Scene) -> list[ToolMotion]:
 
 def judge(scene: Scene, seen: Observation) -> Verdict:
     """Return the verdict on where the objects are."""
-    radius = float(scene.task.section("success")["radius_m"])
+    radius = scene.task.number("success", "radius_m")
     star = np.array([scene.marks[0].x, scene.marks[0].y])
     start = np.array([[placed.x, placed.y] for placed in scene.objects])
     is_particle = np.array([placed.role == "particle" for placed in scene.objects])

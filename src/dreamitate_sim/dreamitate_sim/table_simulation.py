@@ -31,7 +31,7 @@ class TableSimulation:
     """A scene with arms that hold tools, at rest at their home poses to begin with.
 
     The same calls in the same order give the same result. All drawing must be done by one thread.
-    Raises DreamitateError where the task does not say where the cameras stand.
+    Raises DreamitateError where the task does not say where the cameras stand, or what a success is.
     """
 
     def __init__(self, scene: Scene, arms: Sequence[ArmSetup]) -> None:
@@ -47,6 +47,7 @@ class TableSimulation:
         self._renderer: Renderer | None = None
         self._owed_s = 0.0
         mujoco.mj_forward(self._model, self._data)
+        self.judge()  # what cannot be judged is told before an arm moves
 
     @property
     def time_s(self) -> float:
