@@ -11,6 +11,8 @@ import torch
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.task import Task
+from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
+from dreamitate_gen.dataset import PackedClips
 from dreamitate_gen.model_folder import load_small, save_small
 from dreamitate_gen.refiner import Refiner
 from dreamitate_gen.registry import load_generator
@@ -74,6 +76,26 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
         generator.dreams(photo[:640, :640], photo, load_rig("paper"), 1)
     with pytest.raises(DreamitateError, match="RGB"):
         generator.dreams(photo[..., 0], photo, load_rig("paper"), 1)
+
+
+def test_a_kill_while_the_checkpoint_is_replaced_loses_nothing(tmp_path: Path) -> None:
+    network, random = torch.nn.Linear(2, 2), torch.Generator()
+    state = network, None, torch.optim.AdamW(network.parameters()), random
+    save_checkpoint(tmp_path / "checkpoint", *state, {"step": 1})
+    (tmp_path / "checkpoint").rename(tmp_path / ".checkpoint.last")  # and then the kill came
+    assert load_checkpoint(tmp_path / "checkpoint", *state) == {"step": 1}
+    save_checkpoint(tmp_path / "checkpoint", *state, {"step": 2})
+    assert load_checkpoint(tmp_path / "checkpoint", *state) == {"step": 2}
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_fewer_clips_are_the_first_ones(clip_folder: Callable[[int], Path], task: Task, tmp_path: Path) -> None:
+    data = clip_folder(3)
+    model = train(task, data, tmp_path / "two", settings=TINY, most_clips=2)
+    assert load_small(model)[1]["clips"] == 2
+    assert (model / "curve.csv").is_file()
+    assert load_small(train(task, data, tmp_path / "all", settings=TINY))[1]["clips"] == 3
+    assert len(PackedClips(data, picture_size(task), "nothing", most=2)) == 2
 
 
 def test_a_checkpoint_of_another_network_is_refused(
