@@ -104,7 +104,9 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     training = text[text.index("## Training") : text.index("## Pictures")]
     assert "| rotation, Diffusion Policy | 890 | 8900 | 2 |" in training
     assert "(curves.png)" in training
-    assert PillowImage.open("runs/bench/curves.png").size[0] > 600
+    assert "(fractions.png)" in text
+    for name in ("curves", "fractions"):
+        assert PillowImage.open(f"runs/bench/{name}.png").size[0] > 600
     assert "in models/scooping" in text  # and not in a folder of this machine
     assert "No trained policy in runs/train/sweeping_diffusion_policy/model" in text
     assert "dreamitate train --task scooping" in text

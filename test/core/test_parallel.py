@@ -64,3 +64,8 @@ def test_ray_gives_the_same(cluster: str) -> None:
     assert sorted(on_ray(math.sqrt, [(4,), (9,)], cluster)) == [((4,), 2.0), ((9,), 3.0)]
     with pytest.raises(ValueError, match="math domain error"):
         list(on_ray(math.sqrt, [(-1,)], cluster))
+
+
+def test_ray_s_machines_know_the_models_and_the_configuration(cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DREAMITATE_MODELS", "/elsewhere")
+    assert list(on_ray(os.getenv, [("DREAMITATE_MODELS",)], cluster)) == [(("DREAMITATE_MODELS",), "/elsewhere")]

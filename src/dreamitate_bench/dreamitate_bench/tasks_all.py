@@ -9,7 +9,7 @@ from typing import Any
 from dreamitate.run_folder import read_json, write_json
 from dreamitate_core.errors import DreamitateError
 
-from .tasks_curves import CURVES, curve_files, draw_curves
+from .tasks_curves import CURVES, FRACTIONS, curve_files, draw_curves, draw_fractions
 from .tasks_report import last_line, provenance_now, summarise
 from .tasks_sheet import write_sheets
 from .tasks_trials import GENERATORS, POLICY, NotTrainedError, is_done, model_folder, run_trials, settings_of
@@ -127,6 +127,12 @@ def _write(tasks: Sequence[str], reports: dict[str, dict[str, Any]], how: HowToR
     """Write the report of the cells that there are."""
     curves = [(_what(cell), [Path(path) for path in cell.get("curves", ())]) for cell in reports.values()]
     has_curves = draw_curves(how.out / CURVES, curves)
+    by_name: dict[str, list[tuple[int, int, int]]] = {}
+    for cell in _points(list(reports.values())):
+        name = f"{cell['task']}, {NAMES[cell['generator']]}"
+        by_name.setdefault(name, []).append((cell["clips"], cell["successes"], cell["trials"]))
+    if by_name:
+        draw_fractions(how.out / FRACTIONS, by_name)
     seconds = sum(cell.get("seconds", 0.0) for cell in reports.values())
     whole = {**provenance_now(), "workers": how.workers, "seconds": seconds, "curves": has_curves, "cells": reports}
     write_json(how.out / "report.json", whole)
@@ -200,16 +206,21 @@ def _stages_and_times(cells: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _fractions(cells: Sequence[dict[str, Any]]) -> list[str]:
-    """The curve over the number of demonstrations, of tasks of which there are models of fewer."""
-    curves = {(cell["task"], cell["generator"]) for cell in cells if cell.get("is_fraction")}
-    points = [cell for cell in cells if (cell["task"], cell["generator"]) in curves and "trials" in cell]
-    if not points:
-        return []
-    ordered = sorted(points, key=lambda cell: (cell["task"], cell["generator"], cell.get("clips", 0)))
+    """Successes over the number of demonstrations, where there are models of fewer."""
+    points = _points(cells)
     rows = [
-        f"| {cell['task']} | {NAMES[cell['generator']]} | {cell.get('clips', '-')} | {said(cell)} |" for cell in ordered
+        f"| {cell['task']} | {NAMES[cell['generator']]} | {cell['clips']} | {said(cell)} |"
+        for cell in sorted(points, key=lambda cell: (cell["task"], cell["generator"], cell["clips"]))
     ]
-    return ["## Fewer demonstrations", "", "| Task | By | Demonstrations | Successes |", "|---|---|---|---|", *rows, ""]
+    head = ["| Task | By | Demonstrations | Successes |", "|---|---|---|---|"]
+    shown = f"![Successes over demonstrations]({FRACTIONS})"
+    return ["## Fewer demonstrations", "", *head, *rows, "", shown, ""] if rows else []
+
+
+def _points(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cells of those tasks and generators of which there are models of fewer demonstrations."""
+    curves = {(cell["task"], cell["generator"]) for cell in cells if cell.get("is_fraction")}
+    return [c for c in cells if (c["task"], c["generator"]) in curves and "trials" in c and "clips" in c]
 
 
 def _trainings(cells: Sequence[dict[str, Any]], has_curves: bool) -> list[str]:

@@ -1,7 +1,7 @@
-"""The learning curves of what the benchmark compares, in one picture."""
+"""Curves of the report: losses over what was learnt from, successes over the number of demonstrations."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-CURVES = "curves.png"
+from .wilson import wilson_interval
+
+CURVES, FRACTIONS = "curves.png", "fractions.png"
 LOSSES = {"video_loss": "video (dream)", "place_loss": "places of the tool (dream)", "loss": "path (Diffusion Policy)"}
 """What a curve's columns are, by name; each is drawn where there is one."""
 INCHES = 3.4, 2.4
@@ -38,6 +40,20 @@ def draw_curves(file: Path, curves: Sequence[tuple[str, Sequence[Path]]]) -> boo
         axes.legend(labels.values(), labels.keys(), fontsize=7)
     figure.savefig(file, dpi=90)
     return True
+
+
+def draw_fractions(file: Path, curves: Mapping[str, Sequence[tuple[int, int, int]]]) -> None:
+    """Draw the share of successes, with 95 % intervals, over demonstrations. curves: by what they are called, points of
+    (demonstrations, successes, trials)."""
+    figure = Figure(figsize=(2 * INCHES[0], 1.5 * INCHES[1]), layout="constrained")
+    axes = figure.add_subplot(xlabel="demonstrations", ylabel="successes", ylim=(0.0, 1.02))
+    for name, points in curves.items():
+        clips, successes, trials = np.array(sorted(points)).T
+        share = successes / trials
+        low, high = np.array([wilson_interval(*pair) for pair in zip(successes, trials, strict=True)]).T
+        axes.errorbar(clips, share, [share - low, high - share], marker="o", capsize=3.0, label=name)
+    axes.legend(fontsize=8)
+    figure.savefig(file, dpi=90)
 
 
 def _read(path: Path) -> dict[str, NDArray[np.float64]]:

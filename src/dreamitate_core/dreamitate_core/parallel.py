@@ -14,6 +14,8 @@ from .errors import DreamitateError
 
 Call = tuple[Any, ...]
 
+PASSED_ON = ("DREAMITATE_", "PYTHONPATH", "OMP_NUM_THREADS")
+"""Beginnings of the names of those environment variables that the machines of a cluster take over."""
 _CONNECT_S = 5.0
 
 
@@ -52,7 +54,8 @@ def on_ray(function: Callable[..., Any], calls: Sequence[Call], address: str) ->
         host, _, port = address.removeprefix("ray://").rpartition(":")
         if port.isdigit():  # Ray itself would try for minutes
             socket.create_connection((host, int(port)), _CONNECT_S).close()
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        env = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": env})
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DreamitateError(f"No Ray cluster at {address!r}: {reason} Start one with `ray start --head`.") from None
