@@ -31,7 +31,8 @@ def draw_curves(file: Path, curves: Sequence[tuple[str, Sequence[Path]]]) -> boo
     rows = -(-len(read) // columns)
     figure = Figure(figsize=(INCHES[0] * columns, INCHES[1] * rows), layout="constrained")
     for index, (title, parts) in enumerate(read):
-        axes = figure.add_subplot(rows, columns, index + 1, title=title, xlabel="samples", ylabel="loss", yscale="log")
+        axes = figure.add_subplot(rows, columns, index + 1, xlabel="samples", ylabel="loss", yscale="log")
+        axes.set_title(title, fontsize=9)
         colours = dict(zip(LOSSES, ("C0", "C2", "C1"), strict=True))
         for part in parts:
             for name in [name for name in LOSSES if name in part]:
