@@ -18,6 +18,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from dreamitate import graph
+from dreamitate.cli import ONE_THREAD
 from dreamitate_core.paths import config_dir
 from launch import LaunchContext, LaunchDescription
 
@@ -36,7 +37,11 @@ def generate_launch_description() -> LaunchDescription:
         for argument in graph.arguments()
     ]
     profile = EnvironmentVariable(DDS_PROFILE, default_value=str(config_dir() / "dds" / "large_images.xml"))
-    return LaunchDescription([*declared, SetEnvironmentVariable(DDS_PROFILE, profile), OpaqueFunction(function=_nodes)])
+    settings = [
+        SetEnvironmentVariable(DDS_PROFILE, profile),
+        SetEnvironmentVariable(ONE_THREAD, EnvironmentVariable(ONE_THREAD, default_value="1")),
+    ]
+    return LaunchDescription([*declared, *settings, OpaqueFunction(function=_nodes)])
 
 
 def _nodes(context: LaunchContext) -> list[Action]:

@@ -10,7 +10,7 @@ from dreamitate_core import se3
 from dreamitate_core.clip import Clip
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.tool import colours_of
-from dreamitate_core.trajectory import Status
+from dreamitate_core.trajectory import Status, ToolTrajectory
 from dreamitate_core.video import StereoVideo
 from dreamitate_track.synthetic import Conditions, make_clip
 from dreamitate_track.track import track
@@ -20,8 +20,15 @@ SURE = (Status.OK, Status.PARTIAL, Status.RECOVERED)
 
 
 @pytest.fixture(scope="module")
-def clip() -> Clip:
-    return make_clip(2, conditions=SMALL)
+def clip(small_clip: Clip) -> Clip:
+    return small_clip
+
+
+@pytest.fixture(scope="module")
+def tracked(clip: Clip) -> tuple[ToolTrajectory, list[str]]:
+    """The clip's track, and the stages that the tracker told of."""
+    stages: list[str] = []
+    return track(clip, progress=lambda stage, fraction: stages.append(stage))["block"], stages
 
 
 def with_video(clip: Clip, change: object) -> Clip:
@@ -30,10 +37,9 @@ def with_video(clip: Clip, change: object) -> Clip:
     return replace(clip, video=StereoVideo(one, change(clip.video.view_2), clip.video.fps))  # type: ignore[operator]
 
 
-def test_a_tool_is_found_in_every_frame(clip: Clip) -> None:
+def test_a_tool_is_found_in_every_frame(clip: Clip, tracked: tuple[ToolTrajectory, list[str]]) -> None:
     assert clip.truth is not None
-    stages: list[str] = []
-    trajectory = track(clip, progress=lambda stage, fraction: stages.append(stage))["block"]
+    trajectory, stages = tracked
     truth = clip.truth["block"]
     distance = np.linalg.norm((trajectory.transform_tool_to_frame - truth)[:, :3, 3], axis=1)
     angle = np.degrees(se3.rotation_distance_rad(trajectory.transform_tool_to_frame, truth))
@@ -143,7 +149,7 @@ def test_work_stops_when_it_is_cancelled(clip: Clip) -> None:
         track(clip, progress=stop)
 
 
-def test_the_same_clip_gives_the_same_track(clip: Clip) -> None:
-    one, two = (track(clip)["block"] for _ in range(2))
+def test_the_same_clip_gives_the_same_track(clip: Clip, tracked: tuple[ToolTrajectory, list[str]]) -> None:
+    one, two = tracked[0], track(clip)["block"]
     np.testing.assert_array_equal(one.transform_tool_to_frame, two.transform_tool_to_frame)
     np.testing.assert_array_equal(one.status, two.status)

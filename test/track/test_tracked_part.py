@@ -11,11 +11,10 @@ from dreamitate_core.tool import load_tool
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_track import track as tracking
 from dreamitate_track.hints import Hints
-from dreamitate_track.synthetic import Conditions, make_clip
 
 
 @pytest.mark.parametrize(("task", "is_part"), [("scooping", True), ("sweeping", False), ("juggling", False)])
-def test_the_task_says_which_part(task: str, is_part: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_task_says_which_part(task: str, is_part: bool, small_clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Clip] = []
 
     def spy(clip: Clip, progress: Progress, hints: Hints) -> dict[str, ToolTrajectory]:
@@ -24,7 +23,7 @@ def test_the_task_says_which_part(task: str, is_part: bool, monkeypatch: pytest.
 
     monkeypatch.setattr(tracking.trackers, "get", lambda name: spy)
     scoop = load_tool("brush" if task == "sweeping" else "scoop")
-    clip = replace(make_clip(1000, Conditions(width=96, height=64)), tools=[scoop], info={"task": task})
+    clip = replace(small_clip, tools=[scoop], info={"task": task})
     tracking.track(clip, "spy")
     mesh = given[0].tools[0].mesh
     if is_part:

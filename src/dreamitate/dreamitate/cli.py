@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -26,11 +27,15 @@ COMMANDS = {
 }
 
 USER_ERROR, INTERRUPTED = 2, 130
+ONE_THREAD = "OPENBLAS_NUM_THREADS"
+"""Of NumPy and SciPy here and in all nodes and workers: our matrices are small, and threads that wait for each other
+take the cores from those that work. What the user has set stays; torch has its own threads."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 for what the user can mend, 130 after Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault(ONE_THREAD, "1")  # read when NumPy is loaded, which only the commands do
     try:
         options = _parser(arguments).parse_args(arguments)
         return int(options.run(options))
