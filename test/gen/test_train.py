@@ -1,5 +1,6 @@
 """Training a tiny model: resume bit for bit, a model directory that dreams, and errors that say what to do."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,11 @@ from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.task import Task
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
-from dreamitate_gen.dataset import PackedClips
+from dreamitate_gen.dataset import PackedClips, pack
 from dreamitate_gen.model_folder import load_small, save_small
 from dreamitate_gen.refiner import Refiner
 from dreamitate_gen.registry import load_generator
-from dreamitate_gen.train import SmallSettings, picture_size, small_settings, train
+from dreamitate_gen.train import Run, SmallSettings, picture_size, small_settings, train
 
 TINY = SmallSettings(
     channels=(32, 32),
@@ -76,6 +77,39 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
         generator.dreams(photo[:640, :640], photo, load_rig("paper"), 1)
     with pytest.raises(DreamitateError, match="RGB"):
         generator.dreams(photo[..., 0], photo, load_rig("paper"), 1)
+
+
+def test_where_tools_go_is_learnt_first_and_then_kept(
+    clip_folder: Callable[[int], Path], task: Task, tmp_path: Path
+) -> None:
+    size = picture_size(task)
+    data = clip_folder(2)
+    pack(data, size)
+    run = Run(task, PackedClips(data, size, "nothing"), tmp_path, TINY, 1.0)
+
+    def step(count: int) -> tuple[list[tuple[float, float]], dict[str, bool]]:
+        """Take steps; return the losses, and which part of the networks, and of their average, has changed."""
+        before = {part: [p.detach().clone() for p in values] for part, values in run.averaged.items()}
+        losses = [run.train_step() for _ in range(count)]
+        changed = {
+            part: not all(torch.equal(p, old) for p, old in zip(run.averaged[part], values, strict=True))
+            for part, values in before.items()
+        }
+        return losses, changed
+
+    losses, changed = step(2)
+    assert changed == {"places": True, "video": False}
+    assert all(math.isnan(video) and places > 0 for video, places in losses)
+    losses, changed = step(4)
+    assert changed == {"places": False, "video": True}
+    assert all(video > 0 and math.isnan(places) for video, places in losses)
+    assert (run.step, run.video_steps) == (6, 4)
+    for kept, average in zip(run.trained["places"], run.averaged["places"], strict=True):
+        assert torch.equal(kept, average)
+    everything = {id(p) for p in run.model.parameters() if p.dtype.is_floating_point}
+    assert {id(p) for part in run.trained.values() for p in part} == everything - {
+        id(p) for p in run.model.pictures.codec.parameters()
+    }
 
 
 def test_a_kill_while_the_checkpoint_is_replaced_loses_nothing(tmp_path: Path) -> None:

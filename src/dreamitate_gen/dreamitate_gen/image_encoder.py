@@ -1,4 +1,4 @@
-"""The small model's image encoder: what CLIP's vision tower is to Stable Video Diffusion, trained along with the UNet.
+"""The small model's image encoder: what CLIP's vision tower is to Stable Video Diffusion, trained before the UNet.
 
 From both cameras' photos it makes, for each, the embedding that its frames attend to, a map of features on the UNet's
 grid that joins the photo's latents, and where points of the tools (`dataset.tool_points`) are likely to be at each of
@@ -72,6 +72,10 @@ class ImageEncoder(nn.Module):
         summary = coarse.mean((2, 3))
         preferences = summary.new_zeros(len(summary), 1) if self.preferences is None else self.preferences(summary)
         return self.embedding(summary), features, logits, preferences
+
+    def video_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that only embedding and features depend on."""
+        return [p for head in (self.features, self.embedding, self.shrink) for p in head.parameters()]
 
     def place_channels(self, grid: int) -> int:
         """Channels of `places.place_channels` on a grid of that many pixels per cell."""

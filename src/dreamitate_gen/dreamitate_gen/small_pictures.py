@@ -15,7 +15,7 @@ from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, position_channels
 
 
 class SmallPictures(nn.Module):
-    """The small model's `codec` (frozen after it is fitted) and `image_encoder` (trained along with the UNet)."""
+    """The small model's `codec` (frozen after it is fitted) and `image_encoder` (trained before the UNet)."""
 
     def __init__(self, codec: PatchCodec, image_encoder: ImageEncoder, fps_id: float, motion_score: float) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
@@ -57,15 +57,16 @@ class SmallSettings:
     photo_latents: int = 64
     learning_rate: float = 1e-3
     encoder_learning_rate: float = 5e-4
-    """Of the image encoder: with 1e-3 its loss rose again by half a nat to a nat after some minutes. With this, and
-    with queries and keys normalised, it still rises, by a third to half of a nat; the cause is not known."""
+    """Of the image encoder's places: with 1e-3 their loss rose again by half a nat to a nat after some minutes."""
     warm_up: int = 100
+    """Steps of each of the two parts."""
     weight_decay: float = 0.02
     p_mean: float = 1.5
     p_std: float = 1.5
     average: float = 0.998
-    places_share: float = 0.2
-    """Share of the run in which the image encoder alone is trained: where the tool goes, from photos."""
+    places_share: float = 0.4
+    """Share of the run in which the image encoder alone is trained: where the tool goes, from photos. Then it is kept,
+    for clips cannot be moved on the table as photos can, and by the same few it would only forget how others look."""
     stages: tuple[tuple[float, int, int], ...] = ((0.44, 2, 8), (0.75, 4, 6), (1.0, 12, 4))
     """Until which share of the rest: time steps per clip (12: with the bare frame), batch."""
     place_weight: float = 0.05
@@ -83,7 +84,11 @@ class SmallSettings:
 
 
 class Run:
-    """A training run: networks, average, optimiser, random state, and how far it is."""
+    """A training run: networks, average, optimiser, random state, and how far it is.
+
+    It has two parts, each with a learning rate that rises and then falls to nothing: "places", where the tools go, and
+    "video", all else.
+    """
 
     def __init__(self, task: Task, clips: PackedClips, out: Path, settings: SmallSettings, budget_s: float) -> None:
         self.task, self.clips, self.out, self.settings, self.budget_s = task, clips, Path(out), settings, budget_s
@@ -92,17 +97,13 @@ class Run:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = new_model(task, clips, picture_size(task), settings).to(self.device)
         self.average = copy.deepcopy(self.model).eval()
-        groups = [
-            {
-                "params": list(self.model.pictures.image_encoder.parameters()),
-                "full_rate": settings.encoder_learning_rate,
-            },
-            {"params": list(self.model.unet.parameters()), "full_rate": settings.learning_rate},
-        ]
+        self.trained, self.averaged = _parts(self.model), _parts(self.average)
+        self.full_rates = {"places": settings.encoder_learning_rate, "video": settings.learning_rate}
+        groups = [{"params": parameters, "part": part} for part, parameters in self.trained.items()]
         self.optimizer = torch.optim.AdamW(
             groups, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
         )
-        self.step, self.seen, self.elapsed_s = 0, 0, 0.0
+        self.step, self.video_steps, self.seen, self.elapsed_s = 0, 0, 0, 0.0
 
     @property
     def done(self) -> float:
@@ -112,11 +113,16 @@ class Run:
         return min(self.elapsed_s / self.budget_s, 1.0)
 
     def train_step(self) -> tuple[float, float]:
-        """Take one step; return the denoising loss and the loss of the tool's likely places."""
+        """Take one step; return the denoising loss and the loss of the tool's likely places; NaN: the other part's."""
         settings = self.settings
-        share = min(1.0, (self.step + 1) / settings.warm_up) * (0.5 + 0.5 * math.cos(math.pi * self.done))
+        part, done, steps = self._part()
+        share = min(1.0, (steps + 1) / settings.warm_up) * (0.5 + 0.5 * math.cos(math.pi * done))
         for group in self.optimizer.param_groups:
-            group["lr"] = max(share * group["full_rate"], 1e-6)
+            group["lr"] = max(share * self.full_rates[part], 1e-6)
+        if part == "video" and steps == 0:
+            self._keep_places()
+        for parameter in self.trained["places"]:
+            parameter.requires_grad_(part == "places")
         times_count, count = self._stage()
         loss, parts = self._loss(times_count, count)
         self.optimizer.zero_grad()
@@ -124,18 +130,31 @@ class Run:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
+        self.video_steps += part == "video"
         self.seen += count
-        keep = min(settings.average, self.step / (self.step + 9))
+        keep = min(settings.average, (steps + 1) / (steps + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+            torch._foreach_lerp_(self.averaged[part], self.trained[part], 1 - keep)
         return parts
+
+    def _part(self) -> tuple[str, float, int]:
+        """Return which part of the run this is, how much of it is over, 0..1, and how many steps it has had."""
+        share = self.settings.places_share
+        if self.done < share:
+            return "places", self.done / share, self.step
+        return "video", (self.done - share) / (1 - share), self.video_steps
+
+    def _keep_places(self) -> None:
+        """Go on with the averaged weights of what is not trained any more."""
+        with torch.no_grad():
+            for parameter, value in zip(self.trained["places"], self.averaged["places"], strict=True):
+                parameter.copy_(value)
 
     def _stage(self) -> tuple[int, int]:
         """Return time steps per clip, 0 for the image encoder alone, and clips per batch."""
-        share = self.settings.places_share
-        if self.done < share:
+        part, done, _ = self._part()
+        if part == "places":
             return 0, PHOTOS
-        done = (self.done - share) / (1 - share)
         return next((times, count) for until, times, count in self.settings.stages if done <= until)
 
     def _loss(self, times_count: int, count: int) -> tuple[Tensor, tuple[float, float]]:
@@ -160,8 +179,7 @@ class Run:
         weight = frame_weight(points, frames, clean.shape[-2:], settings.patch, settings.tool_weight)
         error = ((estimate - clean).square().mean(2) * weight).mean((1, 2, 3))
         video_loss = (error * noise.loss_weight(self.model.prediction, sigma)).mean()
-        places = place_loss(conditions.places, points)
-        return video_loss + settings.place_weight * places, (float(video_loss.detach()), float(places.detach()))
+        return video_loss, (float(video_loss.detach()), float("nan"))
 
     def _blurred(self, points: Tensor) -> Tensor:
         """Return points with errors as the image encoder makes them, so that the UNet learns to even them out."""
@@ -189,14 +207,30 @@ class Run:
 
     @property
     def _counters(self) -> dict[str, Any]:
-        return {"step": self.step, "seen": self.seen, "elapsed_s": self.elapsed_s}
+        return {
+            "step": self.step,
+            "video_steps": self.video_steps,
+            "seen": self.seen,
+            "elapsed_s": self.elapsed_s,
+        }
 
     def resume(self) -> bool:
-        """Continue from the checkpoint, if there is one."""
+        """Continue from the checkpoint, if there is one. Raises DreamitateError for another network's or version's."""
         counters = load_checkpoint(self.out / "checkpoint", self.model, self.average, self.optimizer, self.random)
         if counters:
-            self.step, self.seen, self.elapsed_s = counters["step"], counters["seen"], counters["elapsed_s"]
+            if set(counters) != set(self._counters):
+                raise DreamitateError(f"The checkpoint in {self.out} is of another version; train into another folder.")
+            self.step, self.video_steps = counters["step"], counters["video_steps"]
+            self.seen, self.elapsed_s = counters["seen"], counters["elapsed_s"]
         return bool(counters)
+
+
+def _parts(model: StereoModel) -> dict[str, list[nn.Parameter]]:
+    """Return the parameters that say where tools go, and those of all else that makes the video."""
+    encoder = model.pictures.image_encoder
+    of_video = [*encoder.video_parameters(), *model.unet.parameters()]
+    known = {id(parameter) for parameter in of_video}
+    return {"places": [p for p in encoder.parameters() if id(p) not in known], "video": of_video}
 
 
 @contextmanager
