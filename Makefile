@@ -7,7 +7,7 @@ TASK ?= sweeping
 SEED ?= 1
 arguments = $(foreach name,ROBOT GENERATOR TRACKER PLANNER,$(if $($(name)),$(shell echo $(name) | tr A-Z a-z):=$($(name))))
 
-.PHONY: help setup rollout test lint style types tests bench-tasks bench-all train-small picture clean
+.PHONY: help setup rollout test lint bench-tasks bench-all train-small picture clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -20,20 +20,12 @@ rollout: setup  ## one rollout: TASK=sweeping SEED=1 [ROBOT= GENERATOR= TRACKER=
 	@.venv/bin/dreamitate rollout task:=$(TASK) seed:=$(SEED) $(arguments)
 
 lint: setup  ## style (ruff) and types (mypy)
-	@$(MAKE) --no-print-directory style types
-
-test: setup  ## style, types and all tests, side by side
-	@$(MAKE) --no-print-directory -j3 style types tests
-
-style:
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy src scripts test
 
-types:
-	@nice .venv/bin/mypy src scripts test
-
-tests:
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+test: lint  ## lint, then all tests
+	@.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 bench-tasks: setup  ## the paper's table of one task: TASK=sweeping [GENERATOR=replay] [SEEDS=0-39]
 	@.venv/bin/dreamitate bench tasks --task $(TASK) --generator $(or $(GENERATOR),svd) --seeds $(or $(SEEDS),0-39)

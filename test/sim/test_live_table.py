@@ -38,9 +38,7 @@ def test_trajectories_of_one_stamp_begin_together_however_late_one_comes(monkeyp
         for number, arm in enumerate(arms):
             path = Path(time_s, arm.robot.home + progress[:, None] * offset, speed[:, None] * offset)
             table.start(number, path, stamp_ns=5, delay_s=0.3 - 0.5 * number)  # the second one's clock is off
-            begun_s = table.time_s()
-            with table.stepped:
-                assert table.stepped.wait_for(lambda since_s=begun_s: table.time_s() >= since_s + 0.2, 20.0)
+            table.wait_until(table.time_s() + 0.2, 20.0)
         assert over.wait(20.0)
     finally:
         table.end()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
@@ -225,10 +225,10 @@ class Run:
         return bool(counters)
 
 
-def _parts(model: StereoModel) -> dict[str, list[nn.Parameter]]:
+def _parts(model: StereoModel) -> dict[str, list[Tensor]]:
     """Return the parameters that say where tools go, and those of all else that makes the video."""
     encoder = model.pictures.image_encoder
-    of_video = [*encoder.video_parameters(), *model.unet.parameters()]
+    of_video: list[Tensor] = [*encoder.video_parameters(), *model.unet.parameters()]
     known = {id(parameter) for parameter in of_video}
     return {"places": [p for p in encoder.parameters() if id(p) not in known], "video": of_video}
 

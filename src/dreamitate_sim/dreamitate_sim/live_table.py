@@ -108,9 +108,12 @@ class LiveTable:
 
     def rest(self, limit_s: float) -> None:
         """Wait until things had their time to come to rest."""
+        self.wait_until(self.time_s() + REST_S, limit_s)
+
+    def wait_until(self, time_s: float, limit_s: float) -> None:
+        """Wait until that simulated time, for at most so many real seconds."""
         with self.stepped:
-            until_s = self._live.time_s + REST_S
-            self.stepped.wait_for(lambda: self._live.time_s >= until_s or self._over.is_set(), limit_s)
+            self.stepped.wait_for(lambda: self._live.time_s >= time_s or self._over.is_set(), limit_s)
 
     def judge(self) -> Verdict:
         """Return the verdict on the scene as it is."""
