@@ -75,11 +75,13 @@ def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) ->
     cells += [_fraction(folder) for folder in fractions]
     settings = {cell: _settings(cell, how) for cell in cells}
     how.out.mkdir(parents=True, exist_ok=True)
+    trainings = {cell.name: {"task": cell.task, "generator": cell.generator, **_training(cell)} for cell in cells}
+    has_curves = draw_curves(how.out / CURVES, [(name, about.get("curves", ())) for name, about in trainings.items()])
     reports: dict[str, dict[str, Any]] = {}
     for cell in sorted(cells, key=lambda cell: not _is_done(cell, settings[cell], how)):
         print(f"{cell.name}:", flush=True)
-        reports[cell.name] = run_cell(cell, settings[cell], how)
-        _write(tasks, {cell.name: reports[cell.name] for cell in cells if cell.name in reports}, how)
+        reports[cell.name] = {**trainings[cell.name], **run_cell(cell, settings[cell], how)}
+        _write(tasks, {cell.name: reports[cell.name] for cell in cells if cell.name in reports}, has_curves, how)
     done = sum("trials" in report for report in reports.values())
     defects = sum(report.get("defects", 0) for report in reports.values())
     ended = f", {defects} trials ended by defects, to be run again" if defects else ""
@@ -89,17 +91,16 @@ def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) ->
 
 def run_cell(cell: Cell, settings: dict[str, Any] | str, how: HowToRun) -> dict[str, Any]:
     """Run a cell's trials and return its report; settings: why there is no model, in place of a cell's settings."""
-    about = {"task": cell.task, "generator": cell.generator, **_training(cell)}
     if isinstance(settings, str):
         print(f"  not trained: {settings}", flush=True)
-        return {**about, "not_trained": settings.replace(f"{Path.cwd()}/", "")}
+        return {"not_trained": settings.replace(f"{Path.cwd()}/", "")}
     folder = how.out / cell.name
     results = run_trials(how.seeds_of(cell.task), settings, folder, how.workers, how.ray)
     report = summarise(results, settings)
     write_json(folder / "report.json", report)
     print(f"  {last_line(report)}", flush=True)
     sheets = [str(path.relative_to(how.out)) for path in write_sheets(folder, results)]
-    return {**about, **report, "is_fraction": cell.model is not None, "sheets": sheets}
+    return {**report, "is_fraction": cell.model is not None, "sheets": sheets}
 
 
 def _settings(cell: Cell, how: HowToRun) -> dict[str, Any] | str:
@@ -123,10 +124,8 @@ def _training(cell: Cell) -> dict[str, Any]:
     return {**numbers, "curves": [str(path) for path in curve_files(cell.folder)]}
 
 
-def _write(tasks: Sequence[str], reports: dict[str, dict[str, Any]], how: HowToRun) -> None:
+def _write(tasks: Sequence[str], reports: dict[str, dict[str, Any]], has_curves: bool, how: HowToRun) -> None:
     """Write the report of the cells that there are."""
-    curves = [(_what(cell), [Path(path) for path in cell.get("curves", ())]) for cell in reports.values()]
-    has_curves = draw_curves(how.out / CURVES, curves)
     by_name: dict[str, list[tuple[int, int, int]]] = {}
     for cell in _points(list(reports.values())):
         name = f"{cell['task']}, {NAMES[cell['generator']]}"

@@ -22,9 +22,9 @@ def curve_files(model: Path) -> list[Path]:
     return sorted(model.glob("curve*.csv")) or sorted(model.parent.glob("curve.csv"))
 
 
-def draw_curves(file: Path, curves: Sequence[tuple[str, Sequence[Path]]]) -> bool:
+def draw_curves(file: Path, curves: Sequence[tuple[str, Sequence[Path | str]]]) -> bool:
     """Draw a plot of each (title, files) over the samples seen; return whether there was something to draw."""
-    read = [(title, [_read(path) for path in files]) for title, files in curves if files]
+    read = [(title, [_read(Path(path)) for path in files]) for title, files in curves if files]
     if not read:
         return False
     columns = min(4, len(read))
