@@ -28,8 +28,8 @@ COMMANDS = {
 
 USER_ERROR, INTERRUPTED = 2, 130
 ONE_THREAD = "OPENBLAS_NUM_THREADS"
-"""Of NumPy and SciPy here and in all nodes and workers: our matrices are small, and threads that wait for each other
-take the cores from those that work. What the user has set stays; torch has its own threads."""
+"""Of NumPy and SciPy here and in what is started from here: our matrices are small, and threads that wait for each
+other take the cores from those that work. What the user has set stays; torch has its own threads."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -208,4 +208,4 @@ def _valid(out: Path, seed: int, settings: dict[str, Any]) -> dict[str, Any] | N
     """Return the seed's earlier result where it was made with the same settings, and is not that of a defect."""
     data = read_json(out / f"{seed}.json")
     result: dict[str, Any] = data.get("result") or {}
-    return result if result and data.get("settings") == settings and not result["defect"] else None
+    return result if result and data.get("settings") == settings and not result.get("defect") else None

@@ -14,7 +14,7 @@ from .errors import DreamitateError
 
 Call = tuple[Any, ...]
 
-PASSED_ON = ("DREAMITATE_", "PYTHONPATH", "OMP_NUM_THREADS")
+PASSED_ON = ("DREAMITATE_", "PYTHONPATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Beginnings of the names of those environment variables that the machines of a cluster take over."""
 _CONNECT_S = 5.0
 

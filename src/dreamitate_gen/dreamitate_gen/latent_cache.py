@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dreamitate_core.clip import Clip, read_clip
+from dreamitate_core.clip import Clip, clip_folders, read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
 
@@ -29,7 +29,7 @@ AUGMENTATION_MEAN, AUGMENTATION_STD = -3.0, 0.5
 
 def find_clips(data: Path) -> list[Path]:
     """Return the clip folders in `data`, sorted. Raises DreamitateError where there are none."""
-    folders = sorted(path.parent for path in Path(data).glob("*/clip.json"))
+    folders = clip_folders(data)
     if not folders:
         raise DreamitateError(f"{data} holds no clip folders. Record some, or make some with `dreamitate demonstrate`.")
     return folders

@@ -99,7 +99,7 @@ class Run:
         self.average = copy.deepcopy(self.model).eval()
         self.trained, self.averaged = _parts(self.model), _parts(self.average)
         self.full_rates = {"places": settings.encoder_learning_rate, "video": settings.learning_rate}
-        groups = [{"params": parameters, "part": part} for part, parameters in self.trained.items()]
+        groups = [{"params": parameters} for parameters in self.trained.values()]
         self.optimizer = torch.optim.AdamW(
             groups, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
         )
