@@ -13,7 +13,18 @@ from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.tool import load_tool
 from dreamitate_gen import dataset
-from dreamitate_gen.dataset import PackedClips, PictureSize, batch, mirrored, mirrored_part, pack, shifted, tool_points
+from dreamitate_gen.dataset import (
+    MARKS,
+    POINTS,
+    PackedClips,
+    PictureSize,
+    batch,
+    mirrored,
+    mirrored_part,
+    pack,
+    shifted,
+    tool_points,
+)
 from dreamitate_gen.moves import moved_paths
 
 WIDTH, HEIGHT = 64, 32
@@ -49,6 +60,19 @@ def test_new_clips_are_found_and_old_ones_keep_their_place(
     clips.refresh()
     assert clips.names[:2] == before
     assert len(clips) == 3
+
+
+def test_clips_that_were_packed_without_marks_are_packed_again(clip_folder: Callable[[int], Path]) -> None:
+    folder = clip_folder(2)
+    pack(folder, SIZE)
+    old = folder / SIZE.folder / "sweeping-000001.marks.npy"
+    old.unlink()
+    assert len(PackedClips(folder, SIZE, "clips")) == 1
+    assert pack(folder, SIZE) == 2
+    points, marks = PackedClips(folder, SIZE, "clips").read_points(1)
+    assert points.shape == (2, 12, POINTS, 2)
+    assert marks.shape == (2, 12, MARKS, 2)
+    assert (marks.max(axis=2) >= points.max(axis=2) - 1).all()  # they reach as far as the points
 
 
 def test_a_clip_of_another_size_is_refused_by_name(

@@ -1,6 +1,7 @@
 """Training a tiny model: resume bit for bit, a model directory that dreams, and errors that say what to do."""
 
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,13 @@ import torch
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.task import Task
+from dreamitate_gen import marks, refine_training
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.dataset import PackedClips, pack
 from dreamitate_gen.model_folder import load_small, save_small
 from dreamitate_gen.refiner import Refiner
 from dreamitate_gen.registry import load_generator
-from dreamitate_gen.train import Run, SmallSettings, picture_size, small_settings, train
+from dreamitate_gen.train import Run, SmallSettings, picture_size, small_settings, train, train_finish
 
 TINY = SmallSettings(
     channels=(32, 32),
@@ -154,6 +156,30 @@ def test_a_run_may_begin_from_a_finished_model(clip_folder: Callable[[int], Path
     assert not torch.allclose(apart, model.unet.conv_in.weight, atol=2e-2)
     with pytest.raises(DreamitateError, match="another network"):
         train(task, data, tmp_path / "fourth", settings=replace(still, embedding=32), start=tmp_path / "finished")
+
+
+def test_the_finish_alone_is_trained_again(
+    clip_folder: Callable[[int], Path], task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a network of the older layout to one with marks; the rest of the model stays as it is."""
+    monkeypatch.setattr(refine_training, "CROP", 16)
+    monkeypatch.setattr(marks, "STEPS", 3)
+    data = clip_folder(2)
+    first = train(task, data, tmp_path / "first", settings=replace(TINY, steps=1))
+    model, settings = load_small(first)
+    model.pictures.refiner = Refiner(width=8, points=4)
+    save_small(tmp_path / "old", model, settings)
+    shutil.copyfile(first / "curve.csv", tmp_path / "old" / "curve.csv")
+    once = train_finish(task, data, tmp_path / "old", tmp_path / "once", 0.5, TINY)
+    twice = train_finish(task, data, once, tmp_path / "twice", 0.5, TINY)
+    infos = [load_small(folder)[1] for folder in (once, twice)]
+    assert infos[0]["step"] == 1
+    assert infos[1]["finish_seen"] > infos[0]["finish_seen"] > 0
+    networks = [load_small(folder)[0] for folder in (first, twice)]
+    assert networks[1].pictures.refiner.config["tools"] == 1
+    for name, weight in networks[0].unet.state_dict().items():
+        assert torch.allclose(weight, networks[1].unet.state_dict()[name], atol=1e-2), name
+    assert (twice / "curve.csv").read_bytes() == (first / "curve.csv").read_bytes()
 
 
 @pytest.mark.parametrize("wrong", [{"width": 250}, {"height": "tall"}, {"region": 0.0}, {"region": None}])

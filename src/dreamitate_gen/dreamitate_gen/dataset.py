@@ -1,13 +1,14 @@
 """Training clips: packed once beside the clip folders, read by memory map, augmented on the way out.
 
 A packed clip is `<data>/packed_<size>/<clip>.npy`, uint8 (2, 13, H, W, 3): both views at t = 0..12, where t = 0 is the
-bare scene; `<clip>.points.npy`, float32 (2, 12, P, 2): pixels of the tools' points (`tool_points`) at t = 1..12; and,
-where the cameras' place over the table is known, what it takes to move the demonstration on the table (`moves`):
-`<clip>.photos.npy`, the whole photos, uint8 (2, H0, W0, 3), `<clip>.cameras.json`, and `<clip>.table.npy`, float32
-(12, P, 3): the points in the table frame, metres.
+bare scene; `<clip>.points.npy`, float32 (2, 12, P, 2): pixels of the tools' points (`tool_points`) at t = 1..12;
+`<clip>.marks.npy`, float32 (2, 12, M, 2): the same of their marks (`tool_marks`), written last; and, where the cameras'
+place over the table is known, what it takes to move the demonstration on the table (`moves`): `<clip>.photos.npy`, the
+whole photos, uint8 (2, H0, W0, 3), `<clip>.cameras.json`, and `<clip>.table.npy`, float32 (12, P, 3): the points in the
+table frame, metres.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,12 +27,15 @@ from dreamitate_core.tool import Tool
 
 from .moves import moved_photos, random_move
 
-POINTS = 4
-"""Points per tool."""
+POINTS, MARKS = 4, 16
+"""Per tool."""
 LEFT_RIGHT = [0, 2, 1, 3]
 """The order of one tool's points in the mirror."""
 ANYWHERE = np.array([[-np.inf, -np.inf], [np.inf, np.inf]])
 Mirrored = Literal["nothing", "photos", "clips"]
+PointsOfTool = Callable[[Tool], NDArray[np.float64]]
+LAST = ".marks.npy"
+"""What the name of the file ends in that says that a clip is packed."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,12 @@ def pack(data: Path, size: PictureSize, progress: Progress = quiet, most: int = 
     """
     target = Path(data) / size.folder
     folders = clip_folders(data, most)
-    if not folders and not any(target.glob("*.points.npy")):
+    if not folders and not any(target.glob(f"*{LAST}")):
         raise DreamitateError(f"{data} holds no clip folders. Make some with `dreamitate demonstrate`.")
     target.mkdir(exist_ok=True)
     for index, folder in enumerate(folders):
         progress("packing clips", index / len(folders))
-        if (target / f"{folder.name}.points.npy").is_file():
+        if (target / f"{folder.name}{LAST}").is_file():
             continue
         clip = read_clip(folder)
         _check_size(clip, folder, folders[0])
@@ -70,8 +74,9 @@ def pack(data: Path, size: PictureSize, progress: Progress = quiet, most: int = 
             np.save(target / f"{folder.name}.photos.npy", np.stack([clip.background_1, clip.background_2]))
             np.save(target / f"{folder.name}.table.npy", points_on_table(clip, folder))
             write_rig(target / f"{folder.name}.cameras.json", clip.rig)
-        np.save(target / f"{folder.name}.points.npy", packed_points(clip, size, folder))
-    return len(list(target.glob("*.points.npy")))
+        np.save(target / f"{folder.name}.points.npy", packed_points(clip, size, folder, tool_points))
+        np.save(target / f"{folder.name}{LAST}", packed_points(clip, size, folder, tool_marks))
+    return len(list(target.glob(f"*{LAST}")))
 
 
 def _check_size(clip: Clip, folder: Path, first: Path) -> None:
@@ -90,25 +95,29 @@ def packed_views(clip: Clip, size: PictureSize) -> NDArray[np.uint8]:
     return np.stack([np.stack([crop_and_resize(picture, *fit) for picture in view]) for view in views])
 
 
-def packed_points(clip: Clip, size: PictureSize, source: object) -> NDArray[np.float32]:
-    """Return pixels (2, 12, P, 2) of the tools' points at t = 1..12, all of the first tool's before the second's."""
-    return _pixels(clip.rig.cropped_and_resized(size.width, size.height, size.region), _true_points(clip, source))
+def packed_points(clip: Clip, size: PictureSize, source: object, of_tool: PointsOfTool) -> NDArray[np.float32]:
+    """Return pixels (2, 12, P, 2) of the tools' points at t = 1..12, all of the first tool's before the second's.
+
+    of_tool: `tool_points` or `tool_marks`.
+    """
+    rig = clip.rig.cropped_and_resized(size.width, size.height, size.region)
+    return _pixels(rig, _true_points(clip, source, of_tool))
 
 
 def points_on_table(clip: Clip, source: object) -> NDArray[np.float32]:
     """Return the points (12, P, 3) at t = 1..12 in the table frame, metres, which the clip's rig must know."""
     to_table = clip.rig.transform_reference_to_table
     assert to_table is not None
-    return se3.transform_points(to_table, _true_points(clip, source)).astype(np.float32)
+    return se3.transform_points(to_table, _true_points(clip, source, tool_points)).astype(np.float32)
 
 
-def _true_points(clip: Clip, source: object) -> NDArray[np.float64]:
+def _true_points(clip: Clip, source: object, of_tool: PointsOfTool) -> NDArray[np.float64]:
     """Return the points (12, P, 3) in the reference frame."""
     points = []
     for tool in clip.tools:
         if clip.truth is None or tool.name not in clip.truth:
             raise DreamitateError(f"{source} has no truth for the tool {tool.name!r}; training needs it.")
-        points.append(se3.transform_points(clip.truth[tool.name], tool_points(tool)))
+        points.append(se3.transform_points(clip.truth[tool.name], of_tool(tool)))
     return np.concatenate(points, axis=1)
 
 
@@ -125,6 +134,18 @@ def tool_points(tool: Tool) -> NDArray[np.float64]:
     ends = np.stack([tool.tip, tool.tip, tool.tip, se3.inverse(tool.transform_tool_to_flange)[:3, 3]])
     ends[1, across], ends[2, across] = tool.mesh.bounds[:, across]
     return ends
+
+
+def tool_marks(tool: Tool) -> NDArray[np.float64]:
+    """Return the marks (16, 3) on a tool, in its frame, metres: corners of its mesh, each the farthest from those
+    before (Gonzalez, 1985)."""
+    corners = np.asarray(tool.mesh.vertices, float)
+    nearest = np.linalg.norm(corners - corners.mean(axis=0), axis=1)
+    chosen = []
+    for _ in range(MARKS):
+        chosen.append(corners[nearest.argmax()])
+        nearest = np.minimum(nearest, np.linalg.norm(corners - chosen[-1], axis=1))
+    return np.stack(chosen)
 
 
 def mirrored_part(tools: Sequence[Tool]) -> Mirrored:
@@ -163,7 +184,7 @@ class PackedClips:
     def refresh(self) -> None:
         """Look for new clips; those known keep their index."""
         known = set(self.names)
-        found = (path.name.removesuffix(".points.npy") for path in self.folder.glob("*.points.npy"))
+        found = (path.name.removesuffix(LAST) for path in self.folder.glob(f"*{LAST}"))
         self.names += sorted(name for name in found if name not in known)
         self.names = self.names[: self.most or None]
 
@@ -174,6 +195,11 @@ class PackedClips:
         """Return views (2, len(times), H, W, 3) at those times and points (2, 12, P, 2)."""
         views = np.load(self.folder / f"{self.names[index]}.npy", mmap_mode="r")
         return views[:, list(times)], np.load(self.folder / f"{self.names[index]}.points.npy")
+
+    def read_points(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return points (2, 12, P, 2) and marks (2, 12, M, 2)."""
+        name = self.folder / self.names[index]
+        return np.load(name.with_name(f"{name.name}.points.npy")), np.load(name.with_name(f"{name.name}{LAST}"))
 
     def read_moved(self, index: int, random: torch.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
         """Return the photos as views (2, 1, H, W, 3), and points (2, 12, P, 2), of the demonstration somewhere else on
@@ -219,6 +245,12 @@ def batch(
         points.append(pixels_tensor)
     stacked = torch.stack(videos)
     return stacked[:, :, 1:], stacked[:, :, 0], torch.stack(points)
+
+
+def all_points(clips: PackedClips) -> tuple[Tensor, Tensor]:
+    """Return the points (C, 2, 12, P, 2) and marks (C, 2, 12, M, 2) of all clips."""
+    points, marks = zip(*(clips.read_points(index) for index in range(len(clips))), strict=True)
+    return torch.from_numpy(np.stack(points)), torch.from_numpy(np.stack(marks))
 
 
 def _tossed(random: torch.Generator) -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -10,19 +11,22 @@ from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.video import STEPS
 
 from . import noise
-from .dataset import PackedClips, batch
+from .dataset import PackedClips, all_points, batch
+from .marks import fit_marks
 from .precision import half_where_faster
 from .refiner import Refiner, soft_spots
+from .small_pictures import both_views
 from .stereo_model import StereoModel
+from .stereo_unet import FRAME_VIEWS
 
 CROP, WANDER = 48, 12
 LEARNING_RATE = 1e-3
 POINT_ERROR_PX = 0.3
 """Less than the image encoder's: the finish must draw a sharp tool where it is told to, not an average of places."""
-TOOL_WEIGHT, TOOL_SPREAD_PX = 4.0, 8.0
+TOOL_WEIGHT, TOOL_SPREAD_PX = 4.0, 5.0
 P_MEAN, P_STD = 3.2, 0.8
 """Of the noise level's logarithm: so much noise that little of the demonstration's tool is left, as in dreams."""
-WINDOWS = 6
+WINDOWS = 10
 """Windows that are cut from each frame in turn, for making the frames costs more than refining them."""
 
 
@@ -34,78 +38,112 @@ def train_refiner(
     count: int = 8,
     seed: int = 0,
     progress: Progress = quiet,
-) -> list[float]:
-    """Train `refiner` for `budget_s` seconds on packed clips; return the loss of each step.
+) -> tuple[list[float], int]:
+    """Train `refiner`, its marks first, for `budget_s` seconds on packed clips; return the loss of each step and how
+    many clips were seen.
 
     Each step takes `count` clips at two time steps, noises and denoises their latents once, and compares the refined
-    pictures with the demonstration in windows around the tool.
+    pictures with the demonstration in windows around the tool. Clips are not mirrored, for marks are not.
     """
     random = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(refiner.parameters(), LEARNING_RATE, weight_decay=0.01)
-    average = [p.detach().clone() for p in refiner.parameters()]
-    losses: list[float] = []
     began = time.monotonic()
+    if refiner.marks is not None:
+        fit_marks(refiner.marks, *all_points(clips), POINT_ERROR_PX, random, progress)
+        refiner.marks.requires_grad_(False)
+    trained: list[Tensor] = [p for p in refiner.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, LEARNING_RATE, weight_decay=0.01)
+    average = [p.detach().clone() for p in trained]
+    losses: list[float] = []
+    seen = 0
     while (done := (time.monotonic() - began) / budget_s) < 1:
         progress("training the finish", done)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (len(losses) + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * done))
         indices = torch.randint(len(clips), (count,), generator=random).tolist()
         pictures = _pictures(model, clips, indices, random)
+        seen += count
         for _ in range(WINDOWS):
-            frames, photos, points, truth = _cropped(*pictures, random)
-            with half_where_faster(frames.device):
-                refined = refiner(frames, photos, points)
-            weight = 1 + TOOL_WEIGHT * soft_spots(points, CROP, CROP, TOOL_SPREAD_PX).amax(1, keepdim=True)
-            loss = ((refined.float() - truth).abs() * weight).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(refiner.parameters(), 0.5)
-            optimizer.step()
-            losses.append(float(loss.detach()))
+            losses.append(_train_step(refiner, optimizer, _cropped(refiner, pictures, random)))
             keep = min(0.995, len(losses) / (len(losses) + 9))
             with torch.no_grad():
-                torch._foreach_lerp_(average, list(refiner.parameters()), 1 - keep)
+                torch._foreach_lerp_(average, trained, 1 - keep)
     with torch.no_grad():
-        for parameter, value in zip(refiner.parameters(), average, strict=True):
+        for parameter, value in zip(trained, average, strict=True):
             parameter.copy_(value)
-    return losses
+    return losses, seen
+
+
+@dataclass
+class Pictures:
+    """frames: (N, 3, H, W), decoded; photos, truth: like them; points: (N, 2, P, 2) in the own view and in the other
+    one; views: (N,); corners: (N, 2), where windows are cut."""
+
+    frames: Tensor
+    photos: Tensor
+    truth: Tensor
+    points: Tensor
+    views: Tensor
+    corners: Tensor
+
+
+def _train_step(refiner: Refiner, optimizer: torch.optim.Optimizer, windows: Pictures) -> float:
+    """Take one step; return its loss."""
+    with half_where_faster(windows.frames.device):
+        refined = refiner(windows.frames, windows.photos, windows.points, windows.views, windows.corners)
+    drawn = _targets(refiner, windows) - windows.corners[:, None]
+    weight = 1 + TOOL_WEIGHT * soft_spots(drawn, CROP, CROP, TOOL_SPREAD_PX).amax(1, keepdim=True)
+    loss = ((refined.float() - windows.truth).abs() * weight).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(refiner.parameters(), 0.5)
+    optimizer.step()
+    return float(loss.detach())
 
 
 @torch.no_grad()
-def _pictures(
-    model: StereoModel, clips: PackedClips, indices: list[int], random: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return decoded frames, their photos, points and true frames."""
+def _targets(refiner: Refiner, pictures: Pictures) -> Tensor:
+    """Return the points (N, P, 2) that matter most."""
+    return pictures.points[:, 0] if refiner.marks is None else refiner.marks(pictures.points, pictures.views)
+
+
+@torch.no_grad()
+def _pictures(model: StereoModel, clips: PackedClips, indices: list[int], random: torch.Generator) -> Pictures:
+    """Return whole pictures."""
     times = sorted((torch.randperm(STEPS, generator=random)[:2] + 1).tolist())
     frames = [*times, *(STEPS + t for t in times)]
+    device = next(model.parameters()).device
     video, photos, points = batch(clips, indices, times, random)
     points = points + POINT_ERROR_PX * torch.randn(points.shape, generator=random)
-    truth = video.flatten(1, 2)
+    sigma = noise.sample_sigma(len(indices), P_MEAN, P_STD, random).to(device)
+    truth, photos, points = video.flatten(1, 2).to(device), photos.to(device), points.to(device)
     clean = model.pictures.encode(truth, photos, frames)
-    sigma = noise.sample_sigma(len(indices), P_MEAN, P_STD, random)
-    noisy = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=random)
-    with half_where_faster(clean.device):
+    noisy = clean + sigma.view(-1, 1, 1, 1, 1) * torch.randn(clean.shape, generator=random).to(device)
+    with half_where_faster(device):
         estimate = model.denoise(noisy, sigma, model.pictures.conditions(photos, frames, points))
     decoded = model.pictures.codec_frames(estimate.float(), photos, frames)
-    own_photos = photos[:, :, None].expand_as(video).flatten(0, 2)
-    own_points = points[:, :, [t - 1 for t in times]].flatten(0, 2)
-    return decoded.flatten(0, 1), own_photos, own_points, truth.flatten(0, 1)
+    seen = both_views(points, frames).flatten(0, 1)
+    return Pictures(
+        frames=decoded.flatten(0, 1),
+        photos=photos[:, :, None].expand_as(video).flatten(0, 2),
+        truth=truth.flatten(0, 1),
+        points=seen,
+        views=torch.tensor([FRAME_VIEWS[i] for i in frames], device=device).repeat(len(indices)),
+        corners=torch.zeros(len(seen), 2, device=device),
+    )
 
 
-def _cropped(
-    frames: Tensor, photos: Tensor, points: Tensor, truth: Tensor, random: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Cut a window around one of the points in each frame, which may lie anywhere in it."""
-    height, width = frames.shape[-2:]
-    parts: list[list[Tensor]] = [[], [], [], []]
-    for index in range(len(frames)):
-        wander = torch.randint(-WANDER, WANDER + 1, (2,), generator=random)
-        point = points[index, int(torch.randint(points.shape[1], (), generator=random))]
-        corner = (point - CROP / 2 + wander).round().long()
-        x = int(corner[0].clamp(0, width - CROP))
-        y = int(corner[1].clamp(0, height - CROP))
-        for part, pictures in zip((0, 1, 3), (frames, photos, truth), strict=True):
-            parts[part].append(pictures[index, :, y : y + CROP, x : x + CROP])
-        parts[2].append(points[index] - torch.tensor([x, y]))
-    stacked = [torch.stack(part) for part in parts]
-    return stacked[0], stacked[1], stacked[2], stacked[3]
+def _cropped(refiner: Refiner, whole: Pictures, random: torch.Generator) -> Pictures:
+    """Cut a window around one of the marks, or points, in each picture, which may lie anywhere in it."""
+    limits = torch.tensor([whole.frames.shape[-1] - CROP, whole.frames.shape[-2] - CROP])
+    targets = _targets(refiner, whole).cpu()
+    count = len(targets)
+    chosen = targets[torch.arange(count), torch.randint(targets.shape[1], (count,), generator=random)]
+    wander = torch.randint(-WANDER, WANDER + 1, (count, 2), generator=random)
+    corners = (chosen - CROP / 2 + wander).round().long().clamp(torch.zeros(2, dtype=torch.long), limits)
+
+    def cut(pictures: Tensor) -> Tensor:
+        places = zip(pictures, corners.tolist(), strict=True)
+        return torch.stack([picture[:, y : y + CROP, x : x + CROP] for picture, (x, y) in places])
+
+    windows = {"frames": cut(whole.frames), "photos": cut(whole.photos), "truth": cut(whole.truth)}
+    return replace(whole, **windows, corners=corners.to(whole.points))

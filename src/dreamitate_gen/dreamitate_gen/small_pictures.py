@@ -93,14 +93,23 @@ class SmallPictures(nn.Module):
             decoded = self.codec_frames(latents, photos, frames)
         if self.refiner is None or conditions.points is None:
             return decoded
-        own = conditions.points[:, [FRAME_VIEWS[i] for i in frames], [max(FRAME_TIMES[i] - 1, 0) for i in frames]]
-        refined = self.refiner(decoded.flatten(0, 1), _own_photos(photos, frames), own.flatten(0, 1))
+        points = both_views(conditions.points, frames).flatten(0, 1)
+        views = torch.tensor([FRAME_VIEWS[i] for i in frames], device=photos.device).repeat(len(photos))
+        refined = self.refiner(decoded.flatten(0, 1), _own_photos(photos, frames), points, views)
         shows_tool = torch.tensor([FRAME_TIMES[i] > 0 for i in frames], device=photos.device).view(1, -1, 1, 1, 1)
         return torch.where(shows_tool, refined.clamp(0, 1).unflatten(0, decoded.shape[:2]), decoded)
 
     def codec_frames(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
         """Return what `decode` returns, before the finishing network."""
         return self.codec.decode(latents.flatten(0, 1), _own_photos(photos, frames)).unflatten(0, latents.shape[:2])
+
+
+def both_views(points: Tensor, frames: Sequence[int]) -> Tensor:
+    """Return the points (B, F, 2, P, 2) of each frame, in its own view and in the other one, of points (B, 2, 12, P, 2)
+    in both views."""
+    own = [FRAME_VIEWS[i] for i in frames]
+    times = [max(FRAME_TIMES[i] - 1, 0) for i in frames]
+    return torch.stack([points[:, own, times], points[:, [1 - view for view in own], times]], 2)
 
 
 def _own_photos(photos: Tensor, frames: Sequence[int]) -> Tensor:

@@ -298,13 +298,54 @@ def train(
     run.save(info)
     if settings.refine_share > 0:
         begun = load_small(start)[0].pictures.refiner if start is not None else None
-        refiner = (begun or Refiner(points=POINTS * len(task.tools))).to(run.device)
-        refine_s = time_budget_s * settings.refine_share
-        train_refiner(run.average, refiner, clips, refine_s, seed=settings.seed, progress=progress)
-        run.average.pictures.refiner = refiner
-        run.export(info)
+        finish_s = time_budget_s * settings.refine_share
+        seen = _finish(run.average, begun, task, data, finish_s, settings.seed, progress, most_clips)
+        run.export({**info, "finish_seen": seen, "finish_s": finish_s})
     shutil.copyfile(curves.path, out / "model" / "curve.csv")
     return out / "model"
+
+
+@denormals_flushed()
+def train_finish(
+    task: Task,
+    data: Path,
+    start: Path,
+    out: Path,
+    budget_s: float,
+    settings: SmallSettings,
+    progress: Progress = quiet,
+    most_clips: int = 0,
+) -> Path:
+    """Train the finishing network of the model in `start` alone, on the clips in `data`, for `budget_s` seconds, and
+    return the directory of the whole model, `<out>/model`."""
+    torch.set_num_threads(settings.threads)
+    model, info = load_small(start)
+    pack(data, picture_size(task), progress, most_clips)
+    seen = _finish(model, model.pictures.refiner, task, data, budget_s, settings.seed, progress, most_clips)
+    info["finish_seen"], info["finish_s"] = info.get("finish_seen", 0) + seen, info.get("finish_s", 0.0) + budget_s
+    save_small(out / "model", model, {**info, "finish_git_revision": revision()})
+    if (start / "curve.csv").is_file():
+        shutil.copyfile(start / "curve.csv", out / "model" / "curve.csv")
+    return out / "model"
+
+
+def _finish(
+    model: StereoModel,
+    begun: Refiner | None,
+    task: Task,
+    data: Path,
+    budget_s: float,
+    seed: int,
+    progress: Progress,
+    most_clips: int,
+) -> int:
+    """Give the model a finishing network, `begun` if it has today's layout; return how many clips it saw."""
+    refiner = Refiner(points=POINTS * len(task.tools), tools=len(task.tools))
+    if begun is not None and begun.config == refiner.config:
+        refiner = begun
+    model.pictures.refiner = refiner.to(next(model.parameters()).device)
+    clips = PackedClips(data, picture_size(task), "nothing", most=most_clips)
+    return train_refiner(model, refiner, clips, budget_s, seed=seed, progress=progress)[1]
 
 
 def picture_size(task: Task) -> PictureSize:

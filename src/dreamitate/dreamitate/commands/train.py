@@ -27,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=positive, default=1, help="processor threads, not with --base (default 1)")
     small = parser.add_argument_group("the small model, from scratch (without --base and --policy)")
     small.add_argument("--start", type=Path, metavar="MODEL", help="a model's folder to begin from")
+    small.add_argument(
+        "--finish", action="store_true", help="train --start's finishing network alone, which sharpens the tools"
+    )
     svd = parser.add_argument_group("Stable Video Diffusion, fine-tuned (also under `accelerate launch`)")
     svd.add_argument("--base", type=Path, metavar="SVD", help="its folder in diffusers' layout, or a hub id")
     svd.add_argument(
@@ -58,6 +61,10 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.policy and options.base:
         raise DreamitateError("--base is a video model, --policy none: name one of them.")
+    if options.finish and (options.start is None or options.policy or options.base):
+        raise DreamitateError(
+            "--finish goes on with a small model: name its folder with --start (no --base, --policy)."
+        )
     if options.set and options.base is None:
         raise DreamitateError("--set belongs to the fine-tuning of SVD; name its folder or hub id with --base.")
 
@@ -76,13 +83,15 @@ def run(options: argparse.Namespace) -> int:
             changes = {"seed": str(options.seed), **dict(_pair(text) for text in options.set)}
             model = train_svd(task, options.data, options.base, out, settings_of(task, changes), progress)
         else:
-            from dreamitate_gen.train import small_settings, train
+            from dreamitate_gen.train import small_settings, train, train_finish
 
             small = small_settings(task, options.seed, options.threads)
             budget_s = 60.0 * (options.minutes or 60)
-            model = train(
-                *(task, options.data, out, budget_s, small, options.start), progress=progress, most_clips=options.clips
-            )
+            more = {"progress": progress, "most_clips": options.clips}
+            if options.finish:
+                model = train_finish(task, options.data, options.start, out, budget_s, small, **more)
+            else:
+                model = train(task, options.data, out, budget_s, small, options.start, **more)
     print(f"{model}: to be the task's model, it goes to models/{task.name}; or roll out with model:={model}")
     return 0
 
