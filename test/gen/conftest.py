@@ -134,7 +134,7 @@ def tiny_svd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     processor = CLIPImageProcessor(crop_size=224, size=224)
     folder = tmp_path_factory.mktemp("svd")
     pipeline = StableVideoDiffusionPipeline(vae, clip, unet, scheduler, processor)
-    pipeline.save_pretrained(folder)  # type: ignore[attr-defined]
+    pipeline.save_pretrained(folder)
     return folder
 
 

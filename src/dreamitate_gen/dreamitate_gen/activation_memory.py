@@ -22,7 +22,7 @@ def compute_again(unet: Any) -> None:
     unet.enable_gradient_checkpointing(_again)
     for block in unet.modules():
         if isinstance(block, TemporalBasicTransformerBlock):
-            block.forward = partial(_again, block.forward)  # type: ignore[method-assign]
+            block.forward = partial(_again, block.forward)
 
 
 def _again(function: Any, *args: Any, **kwargs: Any) -> Any:
