@@ -24,7 +24,7 @@ from dreamitate_sim.scene import make_scene
 
 CAMERAS = Path(__file__).parent / "fakes" / "demonstration_cameras.py"
 SIZE, CLIP_SIZE = (800, 450), (256, 144)
-SEEDS = range(1004, 1009)
+SEEDS = range(1004, 1006)
 TINY = SmallSettings(
     channels=(32, 32),
     embedding=16,
