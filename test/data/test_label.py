@@ -14,7 +14,8 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import Status, ToolTrajectory, read_tracks, write_tracks
 from dreamitate_data.label import label_clips, why_low
-from dreamitate_gen.dataset import PictureSize, pack
+from dreamitate_gen.dataset import pack
+from dreamitate_gen.picture_size import PictureSize
 from dreamitate_sim.demonstrator import demonstrate
 from dreamitate_sim.scene import make_scene
 

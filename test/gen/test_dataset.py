@@ -17,7 +17,6 @@ from dreamitate_gen.dataset import (
     MARKS,
     POINTS,
     PackedClips,
-    PictureSize,
     batch,
     mirrored,
     mirrored_part,
@@ -26,6 +25,7 @@ from dreamitate_gen.dataset import (
     tool_points,
 )
 from dreamitate_gen.moves import moved_paths
+from dreamitate_gen.picture_size import PictureSize
 
 WIDTH, HEIGHT = 64, 32
 SIZE = PictureSize(WIDTH, HEIGHT)

@@ -12,14 +12,17 @@ import torch
 
 from dreamitate_core.camera import load_rig
 from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.paths import models_dir
 from dreamitate_core.task import Task
 from dreamitate_gen import marks, refine_training
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.dataset import PackedClips, pack
+from dreamitate_gen.finish import train_finish
 from dreamitate_gen.model_folder import load_small, save_small
+from dreamitate_gen.picture_size import picture_size
 from dreamitate_gen.refiner import Refiner
 from dreamitate_gen.registry import load_generator
-from dreamitate_gen.train import Run, SmallSettings, picture_size, small_settings, train, train_finish
+from dreamitate_gen.train import Run, SmallSettings, small_settings, train
 
 TINY = SmallSettings(
     channels=(32, 32),
@@ -170,8 +173,8 @@ def test_the_finish_alone_is_trained_again(
     model.pictures.refiner = Refiner(width=8, points=4)
     save_small(tmp_path / "old", model, settings)
     shutil.copyfile(first / "curve.csv", tmp_path / "old" / "curve.csv")
-    once = train_finish(task, data, tmp_path / "old", tmp_path / "once", 0.5, TINY)
-    twice = train_finish(task, data, once, tmp_path / "twice", 0.5, TINY)
+    once = train_finish(task, data, tmp_path / "old", tmp_path / "once", 0.5, 0, 1)
+    twice = train_finish(task, data, once, tmp_path / "twice", 0.5, 0, 1)
     infos = [load_small(folder)[1] for folder in (once, twice)]
     assert infos[0]["step"] == 1
     assert infos[1]["finish_seen"] > infos[0]["finish_seen"] > 0
@@ -179,6 +182,8 @@ def test_the_finish_alone_is_trained_again(
     assert networks[1].pictures.refiner.config["tools"] == 1
     for name, weight in networks[0].unet.state_dict().items():
         assert torch.allclose(weight, networks[1].unet.state_dict()[name], atol=1e-2), name
+    with pytest.raises(DreamitateError, match=r"knows 3 points.*today's have 4"):
+        train_finish(task, data, models_dir() / "sweeping", tmp_path / "third", 0.5, 0, 1)
     assert (twice / "curve.csv").read_bytes() == (first / "curve.csv").read_bytes()
 
 

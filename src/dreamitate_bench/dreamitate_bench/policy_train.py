@@ -21,9 +21,9 @@ from dreamitate_core.task import Task
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.curves import Curves
 from dreamitate_gen.dataset import relit
+from dreamitate_gen.denormals import denormals_flushed
 from dreamitate_gen.moves import farthest_moves, moved_paths, moved_photos, random_move, workspace_m
 from dreamitate_gen.precision import half_where_faster
-from dreamitate_gen.train import denormals_flushed
 
 from .policy import NOISE, save_policy
 from .policy_card import write_card

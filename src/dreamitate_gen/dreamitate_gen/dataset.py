@@ -9,7 +9,6 @@ table frame, metres.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +25,7 @@ from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.tool import Tool
 
 from .moves import moved_photos, random_move
+from .picture_size import PictureSize
 
 POINTS, MARKS = 4, 16
 """Per tool."""
@@ -36,20 +36,6 @@ Mirrored = Literal["nothing", "photos", "clips"]
 PointsOfTool = Callable[[Tool], NDArray[np.float64]]
 LAST = ".marks.npy"
 """What the name of the file ends in that says that a clip is packed."""
-
-
-@dataclass(frozen=True)
-class PictureSize:
-    """What a small model sees: pictures of width x height pixels, of the middle region of the photos (a share)."""
-
-    width: int
-    height: int
-    region: float = 1.0
-
-    @property
-    def folder(self) -> str:
-        """The name of the folder with the packed clips."""
-        return f"packed_{self.width}x{self.height}_{self.region:g}"
 
 
 def pack(data: Path, size: PictureSize, progress: Progress = quiet, most: int = 0) -> int:

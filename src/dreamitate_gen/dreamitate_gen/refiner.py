@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .dataset import MARKS, POINTS
+from .dataset import MARKS
 from .marks import NEAR_PX, Marks, features_per_tool, middles, pose_features
 
 POINT_SPREAD_PX, MARK_SPREAD_PX = 3.0, 2.0
@@ -21,10 +21,10 @@ POINT_SPREAD_PX, MARK_SPREAD_PX = 3.0, 2.0
 class Refiner(nn.Module):
     """Frames (N, 3, H, W) in 0..1, H and W multiples of 8 -> the same, sharper.
 
-    tools: how many have marks; 0: a network of `points` alone, as they were before there were marks.
+    tools: how many have marks; 0: a network of `points` alone, as they were before there were marks, the first with 3.
     """
 
-    def __init__(self, width: int = 32, points: int = POINTS, tools: int = 0) -> None:
+    def __init__(self, width: int = 32, points: int = 3, tools: int = 0) -> None:
         super().__init__()
         self.config: dict[str, Any] = {"width": width, "points": points, "tools": tools}
         self.tools = tools

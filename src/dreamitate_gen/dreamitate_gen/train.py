@@ -4,8 +4,7 @@ import copy
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,15 +21,16 @@ from dreamitate_core.video import STEPS
 from . import noise
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import Curves
-from .dataset import POINTS, PackedClips, PictureSize, batch, mirrored_part, pack
+from .dataset import PackedClips, batch, mirrored_part, pack
+from .denormals import denormals_flushed
+from .finish import finish
 from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, save_small
 from .moves import workspace_m
 from .patch_codec import PatchCodec
+from .picture_size import PictureSize, picture_size
 from .places import place_loss
 from .precision import half_where_faster
-from .refine_training import train_refiner
-from .refiner import Refiner
 from .revision import revision
 from .small_pictures import SmallPictures
 from .stereo_model import StereoModel
@@ -233,16 +233,6 @@ def _parts(model: StereoModel) -> dict[str, list[Tensor]]:
     return {"places": [p for p in encoder.parameters() if id(p) not in known], "video": of_video}
 
 
-@contextmanager
-def denormals_flushed() -> Iterator[None]:
-    """Count numbers next to zero as zero, much faster on a CPU, and stop doing so at the end: it holds for all code."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
-
-
 @denormals_flushed()
 def train(
     task: Task,
@@ -299,71 +289,10 @@ def train(
     if settings.refine_share > 0:
         begun = load_small(start)[0].pictures.refiner if start is not None else None
         finish_s = time_budget_s * settings.refine_share
-        seen = _finish(run.average, begun, task, data, finish_s, settings.seed, progress, most_clips)
+        seen = finish(run.average, begun, task, data, finish_s, settings.seed, progress, most_clips)
         run.export({**info, "finish_seen": seen, "finish_s": finish_s})
     shutil.copyfile(curves.path, out / "model" / "curve.csv")
     return out / "model"
-
-
-@denormals_flushed()
-def train_finish(
-    task: Task,
-    data: Path,
-    start: Path,
-    out: Path,
-    budget_s: float,
-    settings: SmallSettings,
-    progress: Progress = quiet,
-    most_clips: int = 0,
-) -> Path:
-    """Train the finishing network of the model in `start` alone, on the clips in `data`, for `budget_s` seconds, and
-    return the directory of the whole model, `<out>/model`."""
-    torch.set_num_threads(settings.threads)
-    model, info = load_small(start)
-    pack(data, picture_size(task), progress, most_clips)
-    seen = _finish(model, model.pictures.refiner, task, data, budget_s, settings.seed, progress, most_clips)
-    info["finish_seen"], info["finish_s"] = info.get("finish_seen", 0) + seen, info.get("finish_s", 0.0) + budget_s
-    save_small(out / "model", model, {**info, "finish_git_revision": revision()})
-    if (start / "curve.csv").is_file():
-        shutil.copyfile(start / "curve.csv", out / "model" / "curve.csv")
-    return out / "model"
-
-
-def _finish(
-    model: StereoModel,
-    begun: Refiner | None,
-    task: Task,
-    data: Path,
-    budget_s: float,
-    seed: int,
-    progress: Progress,
-    most_clips: int,
-) -> int:
-    """Give the model a finishing network, `begun` if it has today's layout; return how many clips it saw."""
-    refiner = Refiner(points=POINTS * len(task.tools), tools=len(task.tools))
-    if begun is not None and begun.config == refiner.config:
-        refiner = begun
-    model.pictures.refiner = refiner.to(next(model.parameters()).device)
-    clips = PackedClips(data, picture_size(task), "nothing", most=most_clips)
-    return train_refiner(model, refiner, clips, budget_s, seed=seed, progress=progress)[1]
-
-
-def picture_size(task: Task) -> PictureSize:
-    """Return what the task's small model sees. Raises DreamitateError where its file does not say."""
-    section = task.section("small_model")
-    try:
-        size = PictureSize(int(section["width"]), int(section["height"]), float(section["region"]))
-    except (KeyError, TypeError, ValueError):
-        raise DreamitateError(
-            f"small_model in config/tasks/{task.name}.yaml needs width and height in pixels and the region of the"
-            f" photos, a share of them; it holds {section}."
-        ) from None
-    if size.width % 16 or size.height % 16 or not 0.1 <= size.region <= 1.0:
-        raise DreamitateError(
-            f"small_model in config/tasks/{task.name}.yaml: width and height must be multiples of 16 and the region"
-            f" 0.1 to 1; they are {size.width}, {size.height} and {size.region:g}."
-        )
-    return size
 
 
 def small_settings(task: Task, seed: int, threads: int) -> SmallSettings:

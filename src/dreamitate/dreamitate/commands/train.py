@@ -83,14 +83,15 @@ def run(options: argparse.Namespace) -> int:
             changes = {"seed": str(options.seed), **dict(_pair(text) for text in options.set)}
             model = train_svd(task, options.data, options.base, out, settings_of(task, changes), progress)
         else:
-            from dreamitate_gen.train import small_settings, train, train_finish
+            from dreamitate_gen.finish import train_finish
+            from dreamitate_gen.train import small_settings, train
 
-            small = small_settings(task, options.seed, options.threads)
             budget_s = 60.0 * (options.minutes or 60)
-            more = {"progress": progress, "most_clips": options.clips}
+            seed, threads, more = options.seed, options.threads, {"progress": progress, "most_clips": options.clips}
             if options.finish:
-                model = train_finish(task, options.data, options.start, out, budget_s, small, **more)
+                model = train_finish(task, options.data, options.start, out, budget_s, seed, threads, **more)
             else:
+                small = small_settings(task, seed, threads)
                 model = train(task, options.data, out, budget_s, small, options.start, **more)
     print(f"{model}: to be the task's model, it goes to models/{task.name}; or roll out with model:={model}")
     return 0
