@@ -35,6 +35,18 @@ def test_while_it_moves_there_is_one_time(pausing: Plan) -> None:
     assert monitor.time_s > 3.5
 
 
+def test_after_a_silence_the_arm_is_looked_for_further_ahead_however_often_one_asked(pausing: Plan) -> None:
+    monitor = Monitor(pausing, heard_s=99.9)
+    for position, heard_s in ((0.0, 100.0), (0.0, 102.0), (0.05, 102.1)):
+        monitor.deviation_rad([position], heard_s)
+    for _ in range(30):  # asked again and again, and nothing new was heard
+        assert monitor.deviation_rad([0.05], 102.1) == pytest.approx(0.0, abs=1e-6)
+    assert monitor.deviation_rad([0.95], 102.5) == pytest.approx(0.0, abs=1e-6)
+    unheard = Monitor(pausing, heard_s=102.0)
+    unheard.deviation_rad([0.0], 102.1)
+    assert unheard.deviation_rad([0.95], 102.15) > 0.3  # so soon it cannot have come there
+
+
 @pytest.mark.parametrize(("late_s", "behind_rad"), [(0.0, 0.25), (0.4, 0.0)])
 def test_an_arm_is_out_of_step_where_that_is_not_the_age_of_what_is_known(
     pausing: Plan, late_s: float, behind_rad: float

@@ -22,8 +22,9 @@ _EQUAL_RAD = 1e-6
 class Monitor:
     """Follows an arm along a plan by where it is, not by the clock, so that a slowed or paused motion is no error."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, heard_s: float = 0.0) -> None:
+        """heard_s: when the arm was last heard of, by the clock that `deviation_rad` is given."""
+        self._plan, self._heard_s = plan, heard_s
         self._index = 0
 
     @property
@@ -38,12 +39,14 @@ class Monitor:
         elsewhere = np.flatnonzero(np.abs(position - position[-1]).max(axis=1) > _EQUAL_RAD)
         return float(self._plan.time_s[elsewhere[-1] + 1 if elsewhere.size else 0])
 
-    def deviation_rad(self, position: ArrayLike, elapsed_s: float = 0.0) -> float:
+    def deviation_rad(self, position: ArrayLike, heard_s: float = 0.0) -> float:
         """Return the largest joint's distance from the planned path near the last match, for a position (dof,).
 
-        elapsed_s: since the last call; after a long silence the arm is looked for further ahead.
+        heard_s: when the arm was there, not when it is asked: after a long silence, in which one may have asked often,
+        the arm is looked for further ahead.
         """
-        ahead_s = AHEAD_S + AHEAD_PER_S * elapsed_s
+        ahead_s = AHEAD_S + AHEAD_PER_S * max(heard_s - self._heard_s, 0.0)
+        self._heard_s = heard_s
         off = self._distances(position, self._index, self.time_s + ahead_s)
         self._index += int(np.flatnonzero(off <= off.min() + _EQUAL_RAD)[-1])
         return float(off.min())

@@ -46,23 +46,21 @@ class Arm:
         self.order: Order | None = None
         self.plan: Plan | None = None
         self.monitor: Monitor | None = None
-        self.seen_s = 0.0
         self.advanced_s = 0.0
 
     def begin(self, plan: Plan, tolerance_rad: float, start_ns: int) -> None:
         """Send a plan to the controller."""
-        self.plan, self.monitor = plan, Monitor(plan)
-        self.seen_s = self.advanced_s = time.monotonic()
+        self.plan, self.monitor = plan, Monitor(plan, self.heard_s)
+        self.advanced_s = time.monotonic()
         self.order = self.controller.send(plan, self.joint_names, tolerance_rad, 0.0, start_ns)
 
     def look(self, max_age_s: float) -> float:
         """Return how far the arm is off its path, in rad. Raises DreamitateError where that is not known."""
         assert self.monitor is not None
-        now_s, before_s = time.monotonic(), self.monitor.time_s
-        off_rad = self.monitor.deviation_rad(self.state.position(max_age_s), now_s - self.seen_s)
-        self.seen_s = now_s
+        before_s = self.monitor.time_s
+        off_rad = self.monitor.deviation_rad(self.state.position(max_age_s), self.heard_s)
         if self.monitor.time_s > before_s:
-            self.advanced_s = now_s
+            self.advanced_s = time.monotonic()
         return off_rad
 
     @property
