@@ -65,7 +65,7 @@ def finish(
         refiner = begun
     model.pictures.refiner = refiner.to(next(model.parameters()).device)
     clips = PackedClips(data, picture_size(task), "nothing", most=most_clips)
-    return train_refiner(model, refiner, clips, budget_s, seed=seed, progress=progress)[1]
+    return train_refiner(model, refiner, clips, budget_s, seed=seed, progress=progress)
 
 
 def _check_points(model: StereoModel, task: Task, start: Path) -> None:

@@ -12,7 +12,7 @@ from dreamitate_core.video import STEPS
 
 from . import noise
 from .dataset import PackedClips, all_points, batch
-from .marks import fit_marks
+from .marks import Marks, fit_marks
 from .precision import half_where_faster
 from .refiner import Refiner, soft_spots
 from .small_pictures import both_views
@@ -38,76 +38,71 @@ def train_refiner(
     count: int = 8,
     seed: int = 0,
     progress: Progress = quiet,
-) -> tuple[list[float], int]:
-    """Train `refiner`, its marks first, for `budget_s` seconds on packed clips; return the loss of each step and how
-    many clips were seen.
+) -> int:
+    """Train `refiner`, which must have marks, and these first, for `budget_s` seconds on packed clips; return how many
+    clips were seen.
 
     Each step takes `count` clips at two time steps, noises and denoises their latents once, and compares the refined
     pictures with the demonstration in windows around the tool. Clips are not mirrored, for marks are not.
     """
     random = torch.Generator().manual_seed(seed)
     began = time.monotonic()
-    if refiner.marks is not None:
-        fit_marks(refiner.marks, *all_points(clips), POINT_ERROR_PX, random, progress)
-        refiner.marks.requires_grad_(False)
+    assert refiner.marks is not None
+    fit_marks(refiner.marks, *all_points(clips), POINT_ERROR_PX, random, progress)
+    refiner.marks.requires_grad_(False)
     trained: list[Tensor] = [p for p in refiner.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, LEARNING_RATE, weight_decay=0.01)
     average = [p.detach().clone() for p in trained]
-    losses: list[float] = []
-    seen = 0
+    steps = seen = 0
     while (done := (time.monotonic() - began) / budget_s) < 1:
         progress("training the finish", done)
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (len(losses) + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * done))
+            group["lr"] = LEARNING_RATE * min(1.0, (steps + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * done))
         indices = torch.randint(len(clips), (count,), generator=random).tolist()
-        pictures = _pictures(model, clips, indices, random)
+        pictures = _pictures(model, refiner.marks, clips, indices, random)
         seen += count
         for _ in range(WINDOWS):
-            losses.append(_train_step(refiner, optimizer, _cropped(refiner, pictures, random)))
-            keep = min(0.995, len(losses) / (len(losses) + 9))
+            _train_step(refiner, optimizer, _cropped(pictures, random))
+            steps += 1
+            keep = min(0.995, steps / (steps + 9))
             with torch.no_grad():
                 torch._foreach_lerp_(average, trained, 1 - keep)
     with torch.no_grad():
         for parameter, value in zip(trained, average, strict=True):
             parameter.copy_(value)
-    return losses, seen
+    return seen
 
 
 @dataclass
 class Pictures:
     """frames: (N, 3, H, W), decoded; photos, truth: like them; points: (N, 2, P, 2) in the own view and in the other
-    one; views: (N,); corners: (N, 2), where windows are cut."""
+    one; marks: (N, M, 2) in the own view; views: (N,); corners: (N, 2), where windows are cut."""
 
     frames: Tensor
     photos: Tensor
     truth: Tensor
     points: Tensor
+    marks: Tensor
     views: Tensor
     corners: Tensor
 
 
-def _train_step(refiner: Refiner, optimizer: torch.optim.Optimizer, windows: Pictures) -> float:
-    """Take one step; return its loss."""
+def _train_step(refiner: Refiner, optimizer: torch.optim.Optimizer, windows: Pictures) -> None:
     with half_where_faster(windows.frames.device):
         refined = refiner(windows.frames, windows.photos, windows.points, windows.views, windows.corners)
-    drawn = _targets(refiner, windows) - windows.corners[:, None]
+    drawn = windows.marks - windows.corners[:, None]
     weight = 1 + TOOL_WEIGHT * soft_spots(drawn, CROP, CROP, TOOL_SPREAD_PX).amax(1, keepdim=True)
     loss = ((refined.float() - windows.truth).abs() * weight).mean()
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(refiner.parameters(), 0.5)
     optimizer.step()
-    return float(loss.detach())
 
 
 @torch.no_grad()
-def _targets(refiner: Refiner, pictures: Pictures) -> Tensor:
-    """Return the points (N, P, 2) that matter most."""
-    return pictures.points[:, 0] if refiner.marks is None else refiner.marks(pictures.points, pictures.views)
-
-
-@torch.no_grad()
-def _pictures(model: StereoModel, clips: PackedClips, indices: list[int], random: torch.Generator) -> Pictures:
+def _pictures(
+    model: StereoModel, marks: Marks, clips: PackedClips, indices: list[int], random: torch.Generator
+) -> Pictures:
     """Return whole pictures."""
     times = sorted((torch.randperm(STEPS, generator=random)[:2] + 1).tolist())
     frames = [*times, *(STEPS + t for t in times)]
@@ -122,22 +117,24 @@ def _pictures(model: StereoModel, clips: PackedClips, indices: list[int], random
         estimate = model.denoise(noisy, sigma, model.pictures.conditions(photos, frames, points))
     decoded = model.pictures.codec_frames(estimate.float(), photos, frames)
     seen = both_views(points, frames).flatten(0, 1)
+    views = torch.tensor([FRAME_VIEWS[i] for i in frames], device=device).repeat(len(indices))
     return Pictures(
         frames=decoded.flatten(0, 1),
         photos=photos[:, :, None].expand_as(video).flatten(0, 2),
         truth=truth.flatten(0, 1),
         points=seen,
-        views=torch.tensor([FRAME_VIEWS[i] for i in frames], device=device).repeat(len(indices)),
+        marks=marks(seen, views),
+        views=views,
         corners=torch.zeros(len(seen), 2, device=device),
     )
 
 
-def _cropped(refiner: Refiner, whole: Pictures, random: torch.Generator) -> Pictures:
-    """Cut a window around one of the marks, or points, in each picture, which may lie anywhere in it."""
+def _cropped(whole: Pictures, random: torch.Generator) -> Pictures:
+    """Cut a window around one of the marks in each picture, which may lie anywhere in it."""
     limits = torch.tensor([whole.frames.shape[-1] - CROP, whole.frames.shape[-2] - CROP])
-    targets = _targets(refiner, whole).cpu()
-    count = len(targets)
-    chosen = targets[torch.arange(count), torch.randint(targets.shape[1], (count,), generator=random)]
+    marks = whole.marks.cpu()
+    count = len(marks)
+    chosen = marks[torch.arange(count), torch.randint(marks.shape[1], (count,), generator=random)]
     wander = torch.randint(-WANDER, WANDER + 1, (count, 2), generator=random)
     corners = (chosen - CROP / 2 + wander).round().long().clamp(torch.zeros(2, dtype=torch.long), limits)
 
