@@ -47,6 +47,17 @@ def test_after_a_silence_the_arm_is_looked_for_further_ahead_however_often_one_a
     assert unheard.deviation_rad([0.95], 102.15) > 0.3  # so soon it cannot have come there
 
 
+def test_what_comes_first_after_a_silence_may_be_old(pausing: Plan) -> None:
+    monitor = Monitor(pausing, heard_s=100.0)
+    monitor.deviation_rad([0.0], 100.0)
+    monitor.deviation_rad([0.02], 100.5)  # silent for half a second, and it came late
+    assert monitor.deviation_rad([0.98], 100.52) == pytest.approx(0.0, abs=1e-6)
+    patient = Monitor(pausing, heard_s=100.0)
+    for heard_s in (100.0, *np.arange(100.5, 101.1, 0.02)):
+        patient.deviation_rad([0.0], heard_s)
+    assert patient.deviation_rad([0.98], 101.1) > 0.3  # long enough after it
+
+
 @pytest.mark.parametrize(("late_s", "behind_rad"), [(0.0, 0.25), (0.4, 0.0)])
 def test_an_arm_is_out_of_step_where_that_is_not_the_age_of_what_is_known(
     pausing: Plan, late_s: float, behind_rad: float

@@ -56,11 +56,15 @@ class Lines:
             try:
                 line = self._queue.get(timeout=max(until_s - time.monotonic(), 0.0))
             except queue.Empty:
-                raise AssertionError(f"{what} did not come in {LIMIT_S} s; these did: {self.all[-60:]}") from None
-            assert line is not None, f"{what} never came; these did: {self.all[-60:]}"
+                raise AssertionError(f"{what} did not come in {LIMIT_S} s; these did: {self._last()}") from None
+            assert line is not None, f"{what} never came; these did: {self._last()}"
             self.all.append(line)
             if wanted(line):
                 return line
+
+    def _last(self) -> str:
+        """Return the last lines, without the cameras' many."""
+        return "\n".join([line for line in self.all if '"camera"' not in line][-40:])
 
 
 class Graph:
@@ -74,9 +78,19 @@ class Graph:
         self.runs = folder / "runs"
         environment = ros_environment()
         environment.pop(DOMAIN, None)
-        with held_domain(environment) as domain:
-            self.domain = domain
+        self._held = contextlib.ExitStack()
+        self.domain = self._held.enter_context(held_domain(environment))
         environment[DOMAIN] = str(self.domain)
+        self.observer = subprocess.Popen(
+            [sys.executable, str(FAKES / "observer.py")],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.observer.stdout
+        self._events = Lines(self.observer.stdout)
+        self._events.wait_for(lambda line: "listening" in line, "the observer")  # before there is anything to miss
         arguments = {"generator": "replay", "replay": str(clip), "seed": str(SEED), "runs": str(self.runs), **values}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "run_graph", slow, *(f"{name}:={value}" for name, value in arguments.items())],
@@ -93,16 +107,6 @@ class Graph:
         )
         assert self.process.stdout
         self.said = Lines(self.process.stdout)
-        self.said.wait_for(lambda line: "is ready" in line, "a ready node")  # now the domain is the graph's
-        self.observer = subprocess.Popen(
-            [sys.executable, str(FAKES / "observer.py")],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.observer.stdout
-        self._events = Lines(self.observer.stdout)
 
     def wait_for(self, event: str, **details: Any) -> Event:
         """Return the next event that the observer tells of that kind with these details."""
@@ -112,8 +116,20 @@ class Graph:
             assert told["event"] != "result" or event == "result", f"ended before {event} {details}: {told}"
             return told["event"] == event and all(told[key] == value for key, value in details.items())
 
-        found: Event = json.loads(self._events.wait_for(wanted, f"{event} {details}"))
+        try:
+            found: Event = json.loads(self._events.wait_for(wanted, f"{event} {details}"))
+        except AssertionError as missed:
+            raise AssertionError(f"{missed}\n{self._records()}") from None
         return found
+
+    def _records(self) -> str:
+        """Return what the graph itself said: the command's output, and the end of each node's log."""
+        self.said.read_all()
+        logs = sorted(self.runs.rglob("*.log"))
+        return "\n".join(
+            [f"the command ({self.process.poll()}):", *self.said.all[-20:]]
+            + [f"{log.name}: {log.read_text(errors='replace')[-1000:]}" for log in logs]
+        )
 
     def events(self, kind: str) -> list[Event]:
         """Return the events of that kind that were read so far."""
@@ -126,8 +142,8 @@ class Graph:
         self.observer.stdin.flush()
 
     def wait_ready(self) -> None:
-        """Wait until the other four nodes are ready too."""
-        for _ in range(4):
+        """Wait until five nodes are ready."""
+        for _ in range(5):
             self.said.wait_for(lambda line: "is ready" in line, "a ready node")
 
     def pid(self, name: str) -> int:
@@ -171,6 +187,7 @@ class Graph:
             process.wait()
         for pid in self.pids():
             os.kill(pid, signal.SIGKILL)
+        self._held.close()
 
     def _is_ours(self, pid: int) -> bool:
         try:

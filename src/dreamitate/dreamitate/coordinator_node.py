@@ -24,6 +24,7 @@ from dreamitate_core.task import Task, load_task
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_exec.interface import WAITS_FOR_APPROVAL
 from dreamitate_exec.preview import preview
+from dreamitate_ros.meeting_node import Meeting
 from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.run_node import run_node
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
@@ -53,6 +54,7 @@ Array = NDArray[np.float64]
 
 EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
 _ARM_STOP_LIMIT_S = 1.0
+_MEETING_CHECK_S = 1.0
 
 
 class CoordinatorNode(StageNode):
@@ -74,6 +76,7 @@ class CoordinatorNode(StageNode):
         self._first_folder = self.value("folder")
         self._action = StageAction(self, Rollout, "rollout", self._roll_out, Rollout.Result.UNEXPECTED, lambda: "")
         self._starter: Any = ActionClient(self, Rollout, "rollout", callback_group=self.free)
+        self._meeting = Meeting(self, "rollout")
 
     def begin(self) -> None:
         """Start the one rollout, where that is asked for."""
@@ -81,7 +84,8 @@ class CoordinatorNode(StageNode):
             threading.Thread(target=self._start, daemon=True).start()
 
     def _start(self) -> None:
-        self._starter.wait_for_server()
+        while not (self._starter.wait_for_server(_MEETING_CHECK_S) and self._meeting.wait(_MEETING_CHECK_S)):
+            pass
         goal = Rollout.Goal(task=self.value("task"), seed=self.value("seed"))
         self._starter.send_goal_async(goal).add_done_callback(
             lambda sent: sent.result().get_result_async().add_done_callback(lambda _: self._over())

@@ -22,9 +22,9 @@ from typing import IO
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_ros.interface import Value
+from dreamitate_ros.shared_memory import remove_left_locks, remove_left_segments
 
 from .graph import NodeStart, find_program
-from .shared_memory import remove_left_segments
 
 READY_FD = "DREAMITATE_READY_FD"
 INTERRUPTED, NODE_LOST, NOT_READY = 130, 3, 4
@@ -83,6 +83,7 @@ class Supervisor:
         try:
             self._logs.mkdir(parents=True, exist_ok=True)
             remove_left_segments()  # of earlier runs that were killed; they would fill the memory
+            remove_left_locks()  # here once for all nodes, ours or not
             for node in self._nodes:
                 self._start(node, log_level)
             return self._watch(time.monotonic() + ready_limit_s)

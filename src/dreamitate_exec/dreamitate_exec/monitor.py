@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 AHEAD_S = 0.5
 """How far ahead of the last match the arm is looked for; it may lag or pause, as speed-scaling controllers do."""
 AHEAD_PER_S = 3.0
-"""How much further for each second of silence."""
+"""How much further for each second of silence; what was not heard of in it may come after it, faster than it was."""
 OUT_OF_STEP_S = 0.25
 """How far two arms may be apart on their way, in the plan's time, as far as joint states tell."""
 _EQUAL_RAD = 1e-6
@@ -24,7 +24,7 @@ class Monitor:
 
     def __init__(self, plan: Plan, heard_s: float = 0.0) -> None:
         """heard_s: when the arm was last heard of, by the clock that `deviation_rad` is given."""
-        self._plan, self._heard_s = plan, heard_s
+        self._plan, self._heard_s, self._silence_s = plan, heard_s, 0.0
         self._index = 0
 
     @property
@@ -42,11 +42,12 @@ class Monitor:
     def deviation_rad(self, position: ArrayLike, heard_s: float = 0.0) -> float:
         """Return the largest joint's distance from the planned path near the last match, for a position (dof,).
 
-        heard_s: when the arm was there, not when it is asked: after a long silence, in which one may have asked often,
-        the arm is looked for further ahead.
+        heard_s: when the arm was there, not when it is asked. After a silence, in which one may have asked often, the
+        arm is looked for further ahead; and for as long as that again, for what comes first after it may be old.
         """
-        ahead_s = AHEAD_S + AHEAD_PER_S * max(heard_s - self._heard_s, 0.0)
-        self._heard_s = heard_s
+        passed_s = max(heard_s - self._heard_s, 0.0)
+        self._heard_s, self._silence_s = heard_s, max(passed_s, self._silence_s - passed_s)
+        ahead_s = AHEAD_S + AHEAD_PER_S * self._silence_s
         off = self._distances(position, self._index, self.time_s + ahead_s)
         self._index += int(np.flatnonzero(off <= off.min() + _EQUAL_RAD)[-1])
         return float(off.min())

@@ -16,6 +16,8 @@ from rclpy.signals import SignalHandlerOptions
 
 from dreamitate_core.errors import DreamitateError
 
+from .shared_memory import remove_left_locks
+
 READY_FD = "DREAMITATE_READY_FD"
 """Environment variable: the file descriptor on which a node tells who started it that it is ready, or why it is not."""
 END_LIMIT_S = 30.0
@@ -59,6 +61,7 @@ def run_node(make: Callable[[], Any]) -> None:
     Exit codes: 0, the node's own `exit_code`, 2 for what the user can mend, 3 where the end hung.
     """
     life = Life()
+    remove_left_locks()  # or this node and another one may not hear each other
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     try:
         node = make()

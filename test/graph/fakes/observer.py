@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from action_msgs.srv import CancelGoal
 from diagnostic_msgs.msg import DiagnosticArray
 from dreamitate_msgs.action import Rollout
 from dreamitate_msgs.msg import StereoVideo, ToolTrajectory
@@ -122,6 +123,18 @@ def without_rclpy(things: list[tuple[str, list[str]]]) -> list[tuple[str, str]]:
     return sorted(pair for pair in kept if not pair[1].startswith(RCLPY_TYPES))
 
 
+def meet() -> None:
+    """Wait until the server answers: one that does not know this client yet would take a goal and not be heard."""
+    call: Any = node.create_client(CancelGoal, "rollout/_action/cancel_goal")
+    nobodys = CancelGoal.Request()
+    nobodys.goal_info.goal_id.uuid = [1] * 16
+    answered = threading.Event()
+    call.wait_for_service()
+    while not answered.is_set():
+        call.call_async(nobodys).add_done_callback(lambda _: answered.set())
+        answered.wait(1.0)
+
+
 def send(seed: int, event: str) -> None:
     """Send a goal and tell how it goes."""
 
@@ -172,7 +185,9 @@ handles: list[Any] = []
 executor = SingleThreadedExecutor()
 executor.add_node(node)
 threading.Thread(target=executor.spin, daemon=True).start()
+tell("listening")
 client.wait_for_server()
+meet()
 tell("server")
 for line in sys.stdin:
     word, *rest = line.split()

@@ -1,11 +1,12 @@
 """The command `dreamitate rollout`, with stand-ins for some nodes: python -m run_graph SLOW,NODES name:=value ..."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from dreamitate import cli, graph
+from dreamitate import cli, domain, graph
 
 SPEED = 2.0
 """Simulated seconds per second: a test need not wait for the arm."""
@@ -28,5 +29,12 @@ def _stand_in(node: graph.NodeStart) -> graph.NodeStart:
     return replace(node, package="slow") if node.name in slow else node
 
 
+@contextmanager
+def given_domain(environment: dict[str, str]) -> Iterator[int]:
+    """Return the domain that the test holds."""
+    yield int(environment[domain.DOMAIN])
+
+
 graph.rollout_nodes = nodes
+domain.held_domain = given_domain
 sys.exit(cli.main(["rollout", *sys.argv[2:]]))
