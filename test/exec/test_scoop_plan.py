@@ -17,7 +17,7 @@ from dreamitate_exec.free_joint import least_effort
 from dreamitate_exec.plan import plan
 from dreamitate_exec.refusal import PlanRefused
 from dreamitate_exec.settings import planning_settings
-from dreamitate_sim.scene import make_scene, scene_kinds
+from dreamitate_sim.scene import make_scene, scene_kind
 from dreamitate_sim.table_simulation import TableSimulation
 
 TASK = load_task("scooping")
@@ -28,7 +28,7 @@ HARD_SEED = 0
 
 
 def a_track(lower_m: float = 0.0) -> ToolTrajectory:
-    motion = scene_kinds.get("scooping").ways(make_scene(TASK, HARD_SEED, "train"))[0]
+    motion = scene_kind(TASK).ways(make_scene(TASK, HARD_SEED, "train"))[0]
     time_s = np.arange(1, STEPS + 1) / TASK.fps
     poses = motion.transform_tool_to_table[np.searchsorted(motion.time_s, time_s - time_s[0] - 1e-6)].copy()
     poses[:, 2, 3] -= lower_m

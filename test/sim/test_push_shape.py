@@ -18,7 +18,7 @@ from dreamitate_sim.outline import hull, symmetry
 from dreamitate_sim.push_route import Push, find_pushes, push_motion, sides
 from dreamitate_sim.push_search import Trial, by_length_where_near, equal_goals
 from dreamitate_sim.renderer import Renderer
-from dreamitate_sim.scene import Placed, Scene, ToolMotion, make_scene, scene_kinds
+from dreamitate_sim.scene import Placed, Scene, ToolMotion, make_scene, scene_kind
 from dreamitate_sim.silhouette import goal_masks, overlap, silhouette
 from dreamitate_sim.table_simulation import TableSimulation
 from dreamitate_sim.world import build_world, scene_rig
@@ -144,7 +144,7 @@ def test_the_pusher_comes_from_beside_the_piece_and_ends_at_rest(scene: Scene, b
 
 
 def test_there_is_more_than_one_way(scene: Scene, best: Sweep) -> None:
-    ways = scene_kinds.get("push_shape").ways(scene)
+    ways = scene_kind(load_task("push_shape")).ways(scene)
     assert len(ways) >= 3
     assert not np.allclose(ways[0].transform_tool_to_table[0], ways[1].transform_tool_to_table[0])
 

@@ -15,11 +15,11 @@ from dreamitate_sim.objects import SPLITS, ObjectKind, Part, load_objects
 from dreamitate_sim.observation import Observation, Touches
 from dreamitate_sim.press import WIDEST_RAD
 from dreamitate_sim.rotation import WIDTH_M
-from dreamitate_sim.scene import Scene, ToolMotion, make_scene, scene_kinds
+from dreamitate_sim.scene import Scene, ToolMotion, make_scene, scene_kind
 
 Array = NDArray[np.float64]
 
-KIND = scene_kinds.get("rotation")
+KIND = scene_kind(load_task("rotation"))
 GREY = (128, 128, 128)
 
 

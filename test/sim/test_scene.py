@@ -10,7 +10,7 @@ from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_sim.objects import load_objects
 from dreamitate_sim.observation import Observation
-from dreamitate_sim.scene import make_scene, scene_kinds
+from dreamitate_sim.scene import make_scene, scene_kind
 from dreamitate_sim.sweep_route import find_routes, planar_transform, sweep_motion
 
 SEEDS = range(1000, 1006)
@@ -53,7 +53,7 @@ def test_unknown_split(task: Task) -> None:
 
 def test_judge_tells_success_and_touched_obstacles(task: Task) -> None:
     scene = make_scene(task, 1000, "test")
-    judge = scene_kinds.get("sweeping").judge
+    judge = scene_kind(load_task("sweeping")).judge
     positions = np.array([[placed.x, placed.y, 0.01] for placed in scene.objects])
     seen = Observation(positions, np.array([placed.yaw for placed in scene.objects]))
     verdict = judge(scene, seen)

@@ -13,14 +13,14 @@ from dreamitate_sim.gl import mujoco
 from dreamitate_sim.judge import Verdict
 from dreamitate_sim.objects import ObjectKind, load_objects
 from dreamitate_sim.observation import Observation, Witness
-from dreamitate_sim.scene import Scene, ToolMotion, make_scene, scene_kinds
+from dreamitate_sim.scene import Scene, ToolMotion, make_scene, scene_kind
 from dreamitate_sim.scoop_path import scoop_transform
 from dreamitate_sim.world import build_world, scene_rig
 
 SEED = 1002
 COUNTS = {("bowls", "train"): 17, ("bowls", "test"): 8, ("beads", "train"): 8, ("beads", "test"): 4}
 ROLES = ("bowls", "beads", "distractors")
-KIND = scene_kinds.get("scooping")
+KIND = scene_kind(load_task("scooping"))
 
 
 @pytest.fixture(scope="module")

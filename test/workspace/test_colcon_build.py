@@ -1,7 +1,7 @@
 """The workspace builds with colcon as it is, and what it installs is whole: nodes, launch files, configuration, models.
 
-ROS comes from the wheels in the virtual environment here. The interface packages, which take a minute, are kept in
-`build/colcon` for as long as their files are the same; all other packages are built anew each time.
+ROS comes from the virtual environment here: its wheels, and what they lack (`src/without_ros`). The interface package
+takes longest; it is kept in `build/colcon` for as long as its files are the same. All others are built anew each time.
 """
 
 import fcntl
@@ -25,14 +25,14 @@ from dreamitate.supervise import command
 
 pytest.importorskip("ros_wheels_bootstrapper", reason="builds on top of ROS's wheels, which are not here")
 
-pytestmark = pytest.mark.timeout(1200)  # the interface packages alone are a minute's work for two idle cores
+pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_ROS = ROOT / "src" / "without_ros"
 BASE = ROOT / "build" / "colcon"
 INSTALL = BASE / "install"
 
-FOLDERS = sorted(path.parent for path in [*ROOT.glob("src/*/package.xml"), *WITHOUT_ROS.glob("*/package.xml")])
+FOLDERS = sorted(path.parent for path in ROOT.glob("src/*/package.xml"))
 INTERFACES = [folder for folder in FOLDERS if (folder / "CMakeLists.txt").is_file()]
 NODES = sorted(
     (file.parents[1].name, file.stem) for file in ROOT.glob("src/*/*/*_node.py") if "\ndef main(" in file.read_text()
@@ -51,7 +51,7 @@ def workspace() -> Iterator[dict[str, str]]:
 
 
 def _forget_what_is_old() -> None:
-    """Leave of the last build only the interface packages, and these only if none of their files has changed."""
+    """Leave of the last build only the interface package, and that only if none of its files has changed."""
     digest = hashlib.sha256(sys.prefix.encode())
     for path in sorted(path for folder in [*INTERFACES, WITHOUT_ROS] for path in folder.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
@@ -68,7 +68,7 @@ def _build() -> None:
     environment = ros_environment()
     environment["PATH"] = f"{sys.prefix}/bin:{environment['PATH']}"
     environment["CMAKE_PREFIX_PATH"] = sys.prefix
-    bases = ["--base-paths", str(ROOT / "src"), *(str(f) for f in INTERFACES if f.parent == WITHOUT_ROS)]
+    bases = ["--base-paths", str(ROOT / "src")]
     places = [f"--build-base={BASE / 'build'}", f"--install-base={INSTALL}"]
     cmake = ["-GNinja", "-DBUILD_TESTING=OFF", f"-DCMAKE_PROJECT_INCLUDE={WITHOUT_ROS / 'wheels.cmake'}"]
     built = subprocess.run(

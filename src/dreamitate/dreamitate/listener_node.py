@@ -33,9 +33,8 @@ class Listener:
         for topic in topics:
             for name in topic.names():
                 package, kind, message = topic.type.split("/")
-                node.subscribe(
-                    getattr(import_module(f"{package}.{kind}"), message), name, self._callback(name), raw=True
-                )
+                subscribe = node.subscribe_aside if name == "joint_states" else node.subscribe
+                subscribe(getattr(import_module(f"{package}.{kind}"), message), name, self._callback(name), raw=True)
 
     def start_motion(self) -> None:
         """Keep joint states and pictures from now on."""

@@ -42,7 +42,7 @@ class CaptureNode(StageNode):
         for names, kind in ((IMAGES, Image), (INFOS, CameraInfo)):
             for name in names:
                 self.subscribe(kind, name, self._hear(name))
-        self.subscribe(JointState, "joint_states", self._take_joints)
+        self.subscribe_aside(JointState, "joint_states", self._take_joints)
 
     def begin(self) -> None:
         """Begin to look at what comes."""

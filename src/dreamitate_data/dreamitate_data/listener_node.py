@@ -11,10 +11,11 @@ from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+
+from dreamitate_ros.aside_node import Unserved
 
 from .bag_metadata import Offered
 from .qos import adapted, depth
@@ -27,19 +28,6 @@ Take = Callable[["Ear", bytes, int, bytes, int | None], None]
 """Called with the ear, the serialized message, when it was sent (ns), the publisher, and its number for the message."""
 
 
-class _Unserved(CallbackGroup):
-    """What no executor touches."""
-
-    def can_execute(self, entity: Any) -> bool:
-        return False
-
-    def beginning_execution(self, entity: Any) -> bool:
-        return False
-
-    def ending_execution(self, entity: Any) -> None:
-        pass
-
-
 class Ear:
     """Listens to one topic with the quality of service that its publishers offer."""
 
@@ -47,7 +35,7 @@ class Ear:
         package, kind, message = type_name.split("/")
         self._node, self._kind = node, getattr(import_module(f"{package}.{kind}"), message)
         self.name, self.type, self.offered = node.resolve_topic_name(name), type_name, first
-        self._group = _Unserved()
+        self._group = Unserved()
         self.subscription = self._listen()
 
     def adapt(self) -> None:

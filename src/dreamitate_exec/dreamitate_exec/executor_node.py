@@ -54,7 +54,7 @@ class ExecutorNode(ManagedStageNode):
         self._robot = load_robot(self.value("robot"))
         self._mover = Mover(self, self.arms(), self._changed)
         self._moveit = MoveItClient(self) if self.value("planner") == "moveit" else None
-        self.subscribe(JointState, "joint_states", self._take_joints)
+        self.subscribe_aside(JointState, "joint_states", self._take_joints)
         self.subscribe(Bool, "emergency_stop", self._take_stop)
         self._plans = self.publisher(PlanMessage, "plan")
         self._markers = self.publisher(MarkerArray, "plan_markers")

@@ -44,6 +44,11 @@ class Life:
         self.reason = self.reason or reason
         self.over.set()
 
+    def fail(self, defect: BaseException) -> None:
+        """End because of what a callback raised."""
+        traceback.print_exception(defect)
+        self.end(f"{_DEFECT} {type(defect).__name__}: {defect}")
+
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         """End, from another thread: this one may hold what `end` waits for. SIGHUP: who started this node is gone."""
         reason = _ORPHANED if number == signal.SIGHUP else f"interrupted by {signal.Signals(number).name}"
@@ -67,7 +72,7 @@ def run_node(make: Callable[[], Any]) -> None:
         node = make()
     except (DreamitateError, *_BAD_PARAMETER) as bad:
         _leave(_refuse(str(bad)))
-    node.life = life
+    node.live(life)
     executor = MultiThreadedExecutor(num_threads=8)
     executor.add_node(node)
     spinning = threading.Thread(target=_spin, args=(executor, life), daemon=True)
@@ -95,8 +100,7 @@ def _spin(executor: MultiThreadedExecutor, life: Life) -> None:
     except ExternalShutdownException:
         pass
     except Exception as defect:
-        traceback.print_exc()
-        life.end(f"{_DEFECT} {type(defect).__name__}: {defect}")
+        life.fail(defect)
 
 
 def _leave(code: int) -> NoReturn:

@@ -19,6 +19,7 @@ from rclpy.subscription import Subscription
 
 from dreamitate_core.errors import Cancelled, DreamitateError
 
+from .aside_node import AsideSubscription
 from .interface import LATCHED, LATCHED_EACH, RELIABLE, SENSOR, NodeInterface, Parameter, Topic
 from .patient_publisher_node import PatientPublisher, send_patiently
 from .run_node import END_LIMIT_S, Life
@@ -64,6 +65,7 @@ class _Frame:
         self.stopping = threading.Event()
         self.free = ReentrantCallbackGroup()
         self.actions: list[StageAction] = []
+        self._asides: list[AsideSubscription] = []
         self.last_error = ""
         self._specs = {spec.name: spec for spec in interface.parameters}
         self._topics = {name: topic for topic in interface.publishes + interface.subscribes for name in topic.names()}
@@ -91,6 +93,16 @@ class _Frame:
         return self.create_subscription(
             kind, name, callback, QOS[topic.qos], callback_group=MutuallyExclusiveCallbackGroup(), **more
         )
+
+    def subscribe_aside(self, kind: Any, name: str, callback: Callable[[Any], None], raw: bool = False) -> None:
+        """Subscribe to a topic of the interface that comes often; the callback runs in a thread of its own."""
+        self._asides.append(AsideSubscription(self, kind, name, callback, QOS[self._topics[name].qos], raw))
+
+    def live(self, life: Life) -> None:
+        """Begin to hear what comes; `life` ends with the first callback that fails."""
+        self.life = life
+        for aside in self._asides:
+            aside.start(life.fail)
 
     @property
     def stop_reason(self) -> str:

@@ -118,17 +118,17 @@ scene_kinds: Registry[SceneKind] = Registry("task scene")
 
 
 def scene_kind(task: Task) -> SceneKind:
-    """Return the task's part of the simulator. A module that its file names (`scene: my_tasks.nudge`) is imported
-    first; it registers the task. Raises DreamitateError where there is no such module or registration."""
-    module = task.settings.get("scene")
-    if module is not None:
-        try:
-            import_module(str(module))
-        except ModuleNotFoundError as error:
-            raise DreamitateError(
-                f"Task {task.name!r} has the scene module {str(module)!r}, which cannot be imported: {error}."
-                " Put its folder on PYTHONPATH, or mend `scene:` in the task's file."
-            ) from None
+    """Return the task's part of the simulator. Its module registers it: the one of this package that is called like the
+    task, or the one that the task's file names (`scene: my_tasks.nudge`). Raises DreamitateError where there is none.
+    """
+    module = str(task.settings.get("scene", f"{__package__}.{task.name}"))
+    try:
+        import_module(module)
+    except ModuleNotFoundError as error:
+        raise DreamitateError(
+            f"Task {task.name!r} has the scene module {module!r}, which cannot be imported: {error}."
+            " Put its folder on PYTHONPATH, or mend `scene:` in the task's file."
+        ) from None
     return scene_kinds.get(task.name)
 
 

@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check everything, start the graph, wait for its end, and say what happened and where to look."""
-    from .. import ending
     from ..graph import check_arguments, rollout_nodes
     from ..preflight import check_rollout
 
@@ -49,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
         _say(f"{len(nodes)} processes in ROS domain {domain}; logs in {folder.path / 'log'}")
         supervisor = Supervisor(nodes, environment, folder.path / "log", "coordinator", _say)
         code = supervisor.run(READY_LIMIT_S, values["log_level"])
+
+    from .. import ending  # slow to import; the nodes have begun meanwhile, and ended
+
     ending.close_what_was_cut_off(folder, supervisor.reason, interrupted=code == 130)
     try:
         if values["hardware"] == "sim":
