@@ -1,6 +1,6 @@
 """One standing graph: it offers what it says; goals are carried out, rejected, cancelled, stopped, and the next works.
 
-All that needs it is in this file, so that it ends with it: five nodes take more than half a core.
+All that needs it is in this file, so that it ends with it: six nodes that stand by take more than a third of a core.
 """
 
 import json
