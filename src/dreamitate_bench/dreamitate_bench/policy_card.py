@@ -11,7 +11,7 @@ The paper's baseline on the demonstrations of the video model: {clips} clips ({c
 the tracker was not sure of the tools in all 12 frames), {epochs:g} epochs, {seen} samples, {hours:.2f} hours.
 
 - Two ResNet-18 (transformers' `ResNetModel`), one per camera, photos of 384x224 (clips of {width}x{height}),
-  {features}.
+  standardised; features of all places kept (no pooling; the paper averages them over the photo but in sweeping).
   They begin untrained: no pretrained weights were at hand, which the paper's had. GroupNorm in place of BatchNorm.
 - 1D U-Net over the 12 poses (position and two axes of each tool, in the table frame), channels {channels} (the
   original's on real pictures: [512, 1024, 2048]), scaled and shifted (FiLM) by the photos' features; 100 levels of
@@ -27,9 +27,8 @@ Learning curve: `curve.csv`. Sources: {git_revision}.
 """
 
 
-def write_card(folder: Path, info: dict[str, Any], pooled: bool) -> None:
+def write_card(folder: Path, info: dict[str, Any]) -> None:
     """Write `README.md`. info: of `model.json`."""
-    features = "features averaged over the photo" if pooled else "features of all places kept (no pooling)"
     mirrored = " (and mirrored, half of the time)" if info["mirrored"] else ""
     turned = f", and turned by up to {np.degrees(info['turn_rad']):.0f} degrees" if info["turn_rad"] else ""
     width, height = info["clip_size"]
@@ -38,7 +37,6 @@ def write_card(folder: Path, info: dict[str, Any], pooled: bool) -> None:
         **info,
         "width": width,
         "height": height,
-        "features": features,
         "mirrored": mirrored,
         "turned": turned,
     }

@@ -32,7 +32,7 @@ from .policy_network import NetworkSize, PolicyNetwork
 from .policy_poses import NUMBERS, limits, to_numbers
 
 POLICY_SECTION = "diffusion_policy"
-"""Of a task's file. pooled: as in `NetworkSize`; mirrored: whether demonstrations under x -> -x are demonstrations."""
+"""Of a task's file. mirrored: whether demonstrations under x -> -x are demonstrations."""
 SAVE_EVERY_S = 600.0
 RECORD_EVERY = 20
 """Steps per row of the learning curve."""
@@ -69,11 +69,11 @@ class PolicyRun:
     def __init__(self, task: Task, clips: PolicyClips, out: Path, settings: PolicySettings) -> None:
         self.task, self.clips, self.out, self.settings = task, clips, Path(out), settings
         wanted = task.settings.get(POLICY_SECTION) or {}
-        self.pooled, self.mirrored = bool(wanted.get("pooled", True)), bool(wanted.get("mirrored", False))
+        self.mirrored = bool(wanted.get("mirrored", False))
         torch.manual_seed(settings.seed)
         self.random = torch.Generator().manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        size = NetworkSize(NUMBERS * len(task.tools), self.pooled, WIDTH, HEIGHT, settings.channels)
+        size = NetworkSize(NUMBERS * len(task.tools), WIDTH, HEIGHT, settings.channels)
         self.network = PolicyNetwork(size).to(self.device)
         self.average = copy.deepcopy(self.network).eval()
         self.optimizer = torch.optim.AdamW(
@@ -167,7 +167,7 @@ class PolicyRun:
             "git_revision": git_revision(),
         }
         save_policy(self.out / "model", self.average, info)
-        write_card(self.out / "model", info, self.pooled)
+        write_card(self.out / "model", info)
 
     def resume(self) -> bool:
         """Continue from the checkpoint, if there is one. Raises DreamitateError where it has learnt of other clips."""

@@ -23,6 +23,7 @@ YOUNGEST_S = 10.0
 LOCK_HELD_AT_MOST_S = 1.5
 """Fast DDS takes a lock that is held for longer than two seconds to be a dead node's."""
 _LOOK_EVERY_S = 0.02
+"""A semaphore that is only looked at tells nobody when it changes."""
 _COUNT_BYTES = 4
 """A semaphore of glibc begins with its count: 0 where it is locked."""
 
