@@ -217,7 +217,7 @@ def test_every_clip_once_per_epoch(data: Path, tmp_path: Path) -> None:
 def test_trained_saved_loaded_and_asked(data: Path, tmp_path: Path) -> None:
     model = train_policy(TASK, data, tmp_path / "run", SMALL)
     rows = (tmp_path / "run" / "curve.csv").read_text().splitlines()
-    assert rows[0].split(",") == ["step", "samples", "epoch", "seconds", "loss"]
+    assert rows[0].split(",") == ["step", "samples", "epoch", "seconds", "loss", "loss_other_photos"]
     assert rows[-1].split(",")[:3] == ["6", "24", "8"]
     assert (model / "curve.csv").read_text() == (tmp_path / "run" / "curve.csv").read_text()
     assert read_settings(model)["done"] == 1.0
@@ -260,6 +260,23 @@ def test_it_learns(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     error, before = ((each - wanted).abs().mean() for each in (drawn, untrained))
     assert error < 0.15
     assert error < before / 3
+
+
+def test_its_curve_shows_whether_it_sees_the_photos(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_train, "random_move", lambda *_: np.eye(4))
+    settings = PolicySettings(samples=3000, batch=3, channels=(32, 64, 128), learning_rate=1e-3, warm_up=5)
+    clips = prepare(TASK, data)
+    for index, (file, path) in enumerate(zip(clips.photos, clips.paths, strict=True)):
+        photos = np.zeros_like(np.load(file))
+        photos[:, :, 20 * index : 20 * (index + 1)] = 60
+        np.save(file, photos)
+        path[..., 0, 3] += 0.3 * (index - 1)
+    run = PolicyRun(TASK, clips, tmp_path / "run", settings)
+    loss, blind = np.transpose([run.train_step() for _ in range(80)])
+    assert 0.5 < loss[0] / blind[0] < 2
+    assert np.mean(blind[-10:]) > 3 * np.mean(loss[-10:])
 
 
 def test_the_command_trains_where_the_benchmark_looks(

@@ -97,8 +97,9 @@ class PolicyRun:
             return min(self.elapsed_s / settings.budget_s, 1.0)
         return min(self.seen / (settings.samples or settings.epochs * len(self.clips)), 1.0)
 
-    def train_step(self) -> float:
-        """Take one step; return its loss."""
+    def train_step(self) -> tuple[float, float]:
+        """Take one step; return its loss, and what it would be with the photos of other clips: as large, as long as
+        the network does not see what they show."""
         settings = self.settings
         rate = min(1.0, (self.step + 1) / settings.warm_up) * (0.5 + 0.5 * math.cos(math.pi * self.done))
         for group in self.optimizer.param_groups:
@@ -112,6 +113,9 @@ class PolicyRun:
             features = self.network.encode(photos.to(self.device)).repeat_interleave(settings.draws, 0)
             estimate = self.network(noisy, level.to(self.device), features)
         loss = (estimate.float() - repeated.to(self.device)).square().mean()
+        with torch.no_grad():
+            elsewhere = self.network(noisy, level.to(self.device), features.roll(settings.draws, 0))
+            blind = (elsewhere.float() - repeated.to(self.device)).square().mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -120,7 +124,7 @@ class PolicyRun:
         keep = min(settings.most_average, 1 - (1 + self.step) ** -settings.average_power)
         with torch.no_grad():
             torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - keep)
-        return float(loss.detach())
+        return float(loss.detach()), float(blind)
 
     def _next_indices(self) -> list[int]:
         """Which clips come next: every clip once per epoch, each epoch in an order of its own."""
@@ -214,7 +218,7 @@ def train_policy(
     run.resume()
     curves = Curves(out, run.step)
     saved = last = time.monotonic()
-    losses: list[float] = []
+    losses: list[tuple[float, float]] = []
     while run.done < 1:
         losses.append(run.train_step())
         now = time.monotonic()
@@ -223,7 +227,8 @@ def train_policy(
         progress("training", run.done)
         if run.step % RECORD_EVERY == 0 or run.done >= 1:
             row = {"samples": run.seen, "epoch": run.seen / len(clips), "seconds": run.elapsed_s}
-            curves.add(run.step, {**row, "loss": float(np.mean(losses))})
+            loss, blind = np.mean(losses, axis=0)
+            curves.add(run.step, {**row, "loss": loss, "loss_other_photos": blind})
             losses = []
         if now - saved > SAVE_EVERY_S:
             run.save()

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from .wilson import wilson_interval
 
 CURVES, FRACTIONS = "curves.png", "fractions.png"
-LOSSES = {"video_loss": "video (dream)", "place_loss": "places of the tool (dream)", "loss": "path (Diffusion Policy)"}
+LOSSES = {
+    "video_loss": "video (dream)",
+    "place_loss": "places of the tool (dream)",
+    "loss": "path (Diffusion Policy)",
+    "loss_other_photos": "path, other clips' photos",
+}
 """What a curve's columns are, by name; each is drawn where there is one."""
 INCHES = 3.4, 2.4
 
@@ -33,7 +38,7 @@ def draw_curves(file: Path, curves: Sequence[tuple[str, Sequence[Path | str]]]) 
     for index, (title, parts) in enumerate(read):
         axes = figure.add_subplot(rows, columns, index + 1, xlabel="samples", ylabel="loss", yscale="log")
         axes.set_title(title, fontsize=9)
-        colours = dict(zip(LOSSES, ("C0", "C2", "C1"), strict=True))
+        colours = dict(zip(LOSSES, ("C0", "C2", "C1", "C3"), strict=True))
         for part in parts:
             for name in [name for name in LOSSES if name in part]:
                 axes.plot(part["samples"], part[name], color=colours[name], linewidth=1.0, label=LOSSES[name])
