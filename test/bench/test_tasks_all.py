@@ -98,8 +98,8 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
         [" 900 ", " 2/4 (15-85 %) "],
     ]
     stages = text[text.index("## Failures") : text.index("## Fewer")]
-    assert "| Trials | failed: policy | failed: track | seconds per trial |" in stages
-    assert "| rotation, dream, 300 demonstrations |  | 4 | 90 |" in stages
+    assert "| Trials | failed: policy | failed: track | done after refused dreams | seconds per trial |" in stages
+    assert "| rotation, dream, 300 demonstrations |  | 4 |  | 90 |" in stages
     assert "All trials took 1.0 hours of one worker; 2 ran side by side." in text
     training = text[text.index("## Training") : text.index("## Pictures")]
     assert "| rotation, Diffusion Policy | 890 | 8900 | 2 |" in training

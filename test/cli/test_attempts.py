@@ -1,11 +1,11 @@
-"""Several attempts: the best counts, and its folder's contents stand in the rollout's own."""
+"""Several attempts: the best counts, and what it left stands in the rollout's own folder."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dreamitate.attempts import Attempts
+from dreamitate.attempts import Attempts, most_dreams
 from dreamitate.run_folder import RunFolder
 
 
@@ -13,37 +13,40 @@ def verdict(iou: float, success: bool = False) -> dict[str, Any]:
     return {"success": success, "figures": {"iou": iou}, "text": f"IoU {iou}."}
 
 
-def begin(tries: Attempts, iou: float, success: bool = False) -> bool:
-    """Begin an attempt, leave a file in its folder, and judge it."""
+def begin(tries: Attempts, folder: Path, iou: float, success: bool = False) -> bool:
+    """Begin an attempt, leave a file in the rollout's folder, and judge it."""
     assert tries.another()
-    assert tries.folder
-    (tries.folder.path / "plan.npz").write_text(str(tries.number))
+    (folder / "plan.npz").write_text(str(tries.number))
     return tries.add(verdict(iou, success))
 
 
 def test_the_best_counts_and_its_files_move_up(tmp_path: Path) -> None:
     tries = Attempts(3, "iou", RunFolder(tmp_path))
-    assert [begin(tries, iou) for iou in (0.5, 0.7, 0.6)] == [True, True, False]
+    (tmp_path / "verdict.json").write_text("{}")
+    (tmp_path / "rollout").mkdir()
+    assert [begin(tries, tmp_path, iou) for iou in (0.5, 0.7, 0.6)] == [True, True, False]
     assert not tries.another()
     tries.close()
     best = tries.verdict()
     assert best["figures"] == {"iou": 0.7, "attempt": 2.0, "attempts": 3.0, "attempts_refused": 0.0}
     assert best["text"] == "IoU 0.7. Attempt 2 of 3."
     assert (tmp_path / "plan.npz").read_text() == "2"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["attempt_1", "attempt_3", "plan.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("attempt_1", "attempt_3", "plan.npz", "rollout", "verdict.json")
+    ]
 
 
 def test_an_attempt_that_was_refused_is_counted(tmp_path: Path) -> None:
     tries = Attempts(2, "iou", RunFolder(tmp_path))
     assert tries.another()
-    begin(tries, 0.7)
+    begin(tries, tmp_path, 0.7)
     assert tries.verdict()["text"] == "IoU 0.7. Attempt 2 of 2, 1 refused."
 
 
 def test_success_ends_it_even_over_a_better_figure(tmp_path: Path) -> None:
     tries = Attempts(4, "iou", RunFolder(tmp_path))
-    begin(tries, 0.9)
-    begin(tries, 0.86, success=True)
+    begin(tries, tmp_path, 0.9)
+    begin(tries, tmp_path, 0.86, success=True)
     assert not tries.another()
     assert tries.verdict()["success"]
 
@@ -51,7 +54,7 @@ def test_success_ends_it_even_over_a_better_figure(tmp_path: Path) -> None:
 def test_what_the_simulator_demonstrates_stays_with_its_attempt(tmp_path: Path) -> None:
     tries = Attempts(2, "iou", RunFolder(tmp_path))
     for number, iou in ((1, 0.8), (2, 0.2)):
-        begin(tries, iou)
+        begin(tries, tmp_path, iou)
         (tmp_path / "demonstration").mkdir()
         (tmp_path / "demonstration" / "clip.json").write_text(str(number))
     tries.close()
@@ -59,9 +62,37 @@ def test_what_the_simulator_demonstrates_stays_with_its_attempt(tmp_path: Path) 
     assert (tmp_path / "attempt_2" / "demonstration" / "clip.json").read_text() == "2"
 
 
+def test_a_refused_dream_is_put_away_and_the_next_one_stands_in_the_folder(tmp_path: Path) -> None:
+    tries = Attempts(1, "", RunFolder(tmp_path))
+    assert tries.another()
+    (tmp_path / "track.npz").write_text("lost")
+    begin(tries, tmp_path, 0.4)
+    assert not tries.another()
+    tries.close()
+    assert (tmp_path / "plan.npz").read_text() == "2"
+    assert [path.name for path in (tmp_path / "attempt_1").iterdir()] == ["track.npz"]
+    assert tries.verdict()["figures"] == {"iou": 0.4, "attempt": 2.0, "attempts": 2.0, "attempts_refused": 1.0}
+
+
+def test_the_last_one_stands_in_the_folder_where_all_were_refused(tmp_path: Path) -> None:
+    tries = Attempts(1, "", RunFolder(tmp_path))
+    while tries.another():
+        (tmp_path / "track.npz").write_text(str(tries.number))
+    tries.close()
+    assert (tries.number, tries.is_judged) == (4, False)
+    assert (tmp_path / "track.npz").read_text() == "4"
+    assert (tmp_path / "attempt_3" / "track.npz").read_text() == "3"
+
+
+def test_a_clip_that_is_shown_again_is_not_shown_twice() -> None:
+    assert (most_dreams(1, "replay"), most_dreams(4, "replay"), most_dreams(1, "svd"), most_dreams(6, "svd")) == (
+        *(1, 4, 4, 6),
+    )
+
+
 def test_one_attempt_needs_no_folder_inside(tmp_path: Path) -> None:
     tries = Attempts(1, "", RunFolder(tmp_path))
-    begin(tries, 0.4)
+    begin(tries, tmp_path, 0.4)
     tries.close()
     assert not tries.another()
     assert tries.verdict() == verdict(0.4)
@@ -72,6 +103,6 @@ def test_without_an_attempt_there_is_no_verdict(tmp_path: Path) -> None:
     tries = Attempts(2, "iou", RunFolder(tmp_path))
     assert tries.another()
     tries.close()
-    assert not tries.any_done
+    assert not tries.is_judged
     with pytest.raises(ValueError, match="carried through"):
         tries.verdict()

@@ -68,6 +68,15 @@ def test_table_report_and_last_line(tmp_path: Path, ran: list[int], capsys: pyte
     assert report["results"]["1003"]["failed_stage"] == "track"
 
 
+def test_successes_after_refused_dreams_are_told() -> None:
+    results = {seed: made_up_result(seed) for seed in range(1000, 1005)}
+    for result in results.values():
+        result["figures"]["attempts_refused"] = 2.0
+    report = tasks_report.summarise(results, {"task": "sweeping", "generator": "svd"})
+    assert (report["successes"], report["after_refusals"]) == (2, 2)
+    assert "(95 %: 12-77 %; 2 after refused dreams; failed: 1 plan, 2 track)" in tasks_report.last_line(report)
+
+
 def test_the_table_counts_beads_where_beads_are_counted() -> None:
     result = {**made_up_result(1000), "figures": {"beads_in_bowl": 7.0, "obstacles_touched": 0.0}}
     assert "7 beads" in tasks_report.table({1000: result})

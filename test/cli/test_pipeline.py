@@ -126,6 +126,32 @@ def test_the_best_of_several_attempts(
     assert (read_clip(folder.path / "dream").goals or ()) != ()
 
 
+def test_a_refused_dream_is_followed_by_another(
+    stages: Callable[[Tracker], None], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first track is far away; nothing moves, and the second dream, of the same scene, is carried out."""
+    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
+    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
+    monkeypatch.setattr(pipeline, "most_dreams", lambda *_: 4)
+    ways: list[int] = []
+
+    def far_at_first(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        track = true_tracks(clip)["brush"]
+        poses = track.transform_tool_to_frame.copy()
+        poses[6:, 0, 3] += 0.0 if ways else 3.0
+        ways.append(clip.info["way"])
+        return {"brush": replace(track, transform_tool_to_frame=poses)}
+
+    stages(far_at_first)
+    result = pipeline.run_episode("sweeping", SEED, "replay", folder=folder)
+    assert result.success, result
+    assert len(ways) == 2
+    assert (result.figures["attempt"], result.figures["attempts_refused"]) == (2.0, 1.0)
+    assert (folder.path / "plan.npz").is_file()
+    assert (folder.path / "attempt_1" / "track.npz").is_file()
+    assert not (folder.path / "attempt_1" / "plan.npz").exists()
+
+
 def test_same_seed_same_result(stages: object) -> None:
     first, second = (pipeline.run_episode("sweeping", SEED, "replay") for _ in range(2))
     assert first.figures == second.figures

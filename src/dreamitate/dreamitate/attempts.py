@@ -1,47 +1,60 @@
-"""Several attempts at one task, each from where the one before left things; the best counts (paper section 4.5)."""
+"""The dreams of one rollout, carried out or refused; the best attempt counts (paper section 4.5)."""
 
 from typing import Any
 
 from .run_folder import RunFolder
 
+MOST_DREAMS = 4
+"""Of a rollout: one that is refused is followed by another, before anything moves (the paper's most, section 4.5)."""
+
+
+def most_dreams(moves: int, generator: str) -> int:
+    """Return how many dreams a rollout may take in which the arms may move so often. A clip that is shown again is the
+    same each time, so there it is no more."""
+    return moves if generator == "replay" else max(moves, MOST_DREAMS)
+
 
 class Attempts:
-    """Counts the attempts of a rollout and remembers the best one's verdict.
+    """Counts a rollout's attempts, each a dream that is refused or carried out, and remembers the best one's verdict.
 
-    Each has a folder of its own inside the rollout's; in the end the best one's contents, or where none was carried
-    through the last one's, are moved up. A task with one attempt needs no folders inside.
+    The running attempt fills the rollout's folder; earlier ones are put away into folders inside it, and in the end the
+    best one's, or where none was carried through the last one's, contents stand in the rollout's own.
     """
 
-    def __init__(self, most: int, best_by: str, folder: RunFolder | None) -> None:
-        """best_by: the verdict's figure that decides; folder: the rollout's, None where nothing is kept."""
-        self.most, self._best_by = most, best_by
-        self._whole = self.folder = folder
+    def __init__(self, moves: int, best_by: str, folder: RunFolder | None, most: int = MOST_DREAMS) -> None:
+        """moves: attempts that may be carried out; best_by: the verdict's figure that decides; folder: the rollout's,
+        None where nothing is kept; most: dreams in all."""
+        self.moves, self._best_by, self._folder, self._most = moves, best_by, folder, most
         self._best: tuple[int, dict[str, Any]] | None = None
-        self._judged = 0
+        self.carried_out = 0
+        """Attempts in which the arms moved, and came to the end of their paths."""
         self.number = 0
         """Of the running attempt, from 1 on."""
 
     def another(self) -> bool:
-        """Begin another attempt, with its `folder`, unless one has succeeded or all are used up; return whether."""
-        if self.number == self.most or (self._best is not None and self._best[1]["success"]):
+        """Begin another attempt, unless one has succeeded or all are used up; return whether."""
+        succeeded = self._best is not None and self._best[1]["success"]
+        if succeeded or self.carried_out == self.moves or self.number == self._most:
             return False
-        self._put_demonstration_away()
+        if self._folder is not None and self.number:
+            self._folder.put_away(self.number)
         self.number += 1
-        if self._whole is not None and self.most > 1:
-            self.folder = self._whole.attempt(self.number)
         return True
 
-    def add(self, verdict: dict[str, Any]) -> bool:
-        """Note the running attempt's verdict (success, figures, text); return whether it is the best so far."""
-        self._judged += 1
+    def add(self, verdict: dict[str, Any] | None) -> bool:
+        """Note that the running attempt was carried out, with its verdict (success, figures, text), None where nobody
+        judges; return whether it is the best so far."""
+        self.carried_out += 1
+        if verdict is None:
+            return False
         if self._best is not None and not self._worth(verdict) > self._worth(self._best[1]):
             return False
         self._best = self.number, verdict
         return True
 
     @property
-    def any_done(self) -> bool:
-        """Whether an attempt was carried through and judged."""
+    def is_judged(self) -> bool:
+        """Whether there is a verdict."""
         return self._best is not None
 
     def verdict(self) -> dict[str, Any]:
@@ -52,25 +65,18 @@ class Attempts:
         if self._best is None:
             raise ValueError("No attempt was carried through.")
         number, verdict = self._best
-        if self.most == 1:
+        if self.moves == 1 and self.number == 1:
             return verdict
-        refused = self.number - self._judged
+        refused = self.number - self.carried_out
         figures = {"attempt": float(number), "attempts": float(self.number), "attempts_refused": float(refused)}
         said = f"{verdict['text']} Attempt {number} of {self.number}{f', {refused} refused' if refused else ''}."
         return {**verdict, "figures": {**verdict["figures"], **figures}, "text": said}
 
     def close(self) -> None:
-        """Move the best attempt's contents up, into the rollout's own folder."""
-        self._put_demonstration_away()
-        if self._whole is not None and self.most > 1 and self.number:
-            self._whole.adopt(self._best[0] if self._best else self.number)
-
-    def _put_demonstration_away(self) -> None:
-        """What the simulator demonstrated for an attempt stays with it."""
-        if self._whole is not None and self.folder is not None and self.folder is not self._whole:
-            shown = self._whole.path / "demonstration"
-            if shown.is_dir():
-                shown.rename(self.folder.path / shown.name)
+        """Let the best attempt's contents stand in the rollout's own folder."""
+        if self._folder is not None and self._best is not None and self._best[0] != self.number:
+            self._folder.put_away(self.number)
+            self._folder.adopt(self._best[0])
 
     def _worth(self, verdict: dict[str, Any]) -> tuple[bool, float]:
         return verdict["success"], verdict["figures"][self._best_by] if self._best_by else 0.0

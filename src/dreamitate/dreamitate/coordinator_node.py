@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.run_node import run_node
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 
-from .attempts import Attempts
+from .attempts import Attempts, most_dreams
 from .ending import last_lines
 from .interfaces import COORDINATOR
 from .listener_node import Listener
@@ -48,8 +48,15 @@ SPANS = {
     "judge": (0.95, 1.0),
 }
 """The share of an attempt that each stage is; `plan` is the first part of the executor's work."""
-REFUSING = ("dream", "track", "plan")
-"""Stages that may fail without the arm having moved."""
+REFUSALS = (
+    TrackTool.Result.TOOL_NOT_FOUND,
+    ExecuteTrajectory.Result.BAD_TRACK,
+    ExecuteTrajectory.Result.OUT_OF_REACH,
+    ExecuteTrajectory.Result.OVER_LIMIT,
+    ExecuteTrajectory.Result.COLLISION,
+    ExecuteTrajectory.Result.PLANNING_FAILED,
+)
+"""What is wrong with a dream. Another one may do; of the other errors a dream is not the cause."""
 Array = NDArray[np.float64]
 
 EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
@@ -103,9 +110,9 @@ class CoordinatorNode(StageNode):
                 f"This graph was started for the task {self.value('task')!r}; the goal is for {request.task!r}.",
             )
         task = load_task(request.task)
-        most = task.attempts if self.value("simulated") else 1  # elsewhere nobody judges, and a person looks between
+        moves = task.attempts if self.value("simulated") else 1  # elsewhere nobody judges, and a person looks between
         folder = self._folder(request)
-        run = _Run(goal, folder, Attempts(most, task.best_by, folder))
+        run = _Run(goal, folder, Attempts(moves, task.best_by, folder, most_dreams(moves, self.value("generator"))))
         goal.so_far["folder"] = str(run.folder.path.resolve())
         try:
             if self.value("record"):
@@ -134,33 +141,35 @@ class CoordinatorNode(StageNode):
         return result
 
     def _stages(self, run: "_Run", goal: Goal, seed: int) -> None:
-        """Run all stages as often as the task allows; an attempt that was refused leaves room for the next.
+        """Run all stages as often as the task allows; a dream that was refused, before anything moved, is followed by
+        another.
 
-        Raises what ended the last one, where none was carried through, or where the arm moved.
+        Raises what ended the last one, where none was carried through, or where no other dream would help.
         """
         if self.value("simulated"):
             with run.stage("photos"):
                 self._scene.set_up(goal, seed)
-        refusal: DreamitateError | None = None
-        while run.tries.another():
+        refusal: StageError | None = None
+        while run.another():
             try:
                 self._attempt(run, goal, seed)
-            except DreamitateError as problem:
-                if run.name not in REFUSING:
+            except StageError as problem:
+                if run.name == "execute" or problem.code not in REFUSALS:
                     raise
                 refusal = problem
-        if run.tries.any_done:
+                run.say(f"Dream {run.tries.number} was refused, nothing moved: {problem}")
+        if run.tries.is_judged:
             run.verdict = run.tries.verdict()
             run.ending.success = bool(run.verdict["success"])
             run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
             self._verdicts.publish(self._verdict(goal, run.ending))
-        elif refusal is not None:
-            raise refusal
+        elif refusal is not None and not run.tries.carried_out:
+            raise refusal if run.tries.number == 1 else run.all_refused(refusal)
 
     def _attempt(self, run: "_Run", goal: Goal, seed: int) -> None:
         """Dream, track, plan, move and judge once, from how things lie."""
-        kept, number = run.kept, run.tries.number
-        if number > 1:
+        kept, number = run.folder, run.tries.number
+        if run.tries.carried_out:
             with run.stage("photos"):
                 self._scene.demonstrate(goal)
         self._recorder.pictures(False)
@@ -177,15 +186,14 @@ class CoordinatorNode(StageNode):
         with run.stage("plan"):
             self._carry_out(run, goal, trajectories)
         with run.stage("judge"):
-            if self.value("simulated"):
-                run.tries.add(self._scene.judge(goal))
+            run.tries.add(self._scene.judge(goal) if self.value("simulated") else None)
 
     def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
         robot = self.value("robot")
         request = ExecuteTrajectory.Goal(task=goal.request.task, robot=robot, trajectories=trajectories)
         tracks = [read_track(message) for message in trajectories]
-        task, arms, kept = self._task, self._arms, run.kept
+        task, arms, kept = self._task, self._arms, run.folder
 
         def preview_plan(message: Any) -> None:
             self._keep(run, lambda: _keep_preview(kept, task, arms, tracks, message))
@@ -273,10 +281,19 @@ class _Run:
         self._show = ProgressShow(sys.stdout)
         self._asked = False
 
-    @property
-    def kept(self) -> RunFolder:
-        """Where what comes of the running attempt is kept."""
-        return self.tries.folder or self.folder
+    def another(self) -> bool:
+        """Begin another attempt when all of the one before is in its folder, unless it is enough; return whether."""
+        wait(self.written)
+        self._asked = False
+        return self.tries.another()
+
+    def say(self, text: str) -> None:
+        """Tell the person at the terminal."""
+        self._show.say(text)
+
+    def all_refused(self, last: StageError) -> StageError:
+        """Return how a rollout ends whose dreams were all refused."""
+        return StageError(last.code, f"{last} So or alike ended all {self.tries.number} dreams.")
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -293,8 +310,8 @@ class _Run:
         """Publish how far the running stage is."""
         self._show(self.name, fraction)
         low, high = SPANS["execute" if self.name == "plan" else self.name]
-        done = max(self.tries.number - 1, 0) + low + (high - low) * fraction
-        self.goal.progress(f"{self.name}: {text}" if text else self.name, done / self.tries.most)
+        done = self.tries.carried_out + low + (high - low) * fraction
+        self.goal.progress(f"{self.name}: {text}" if text else self.name, done / self.tries.moves)
 
     def tell_motion(self, text: str, fraction: float) -> None:
         """The same of the executor, whose first part is planning."""

@@ -34,9 +34,15 @@ def add_afterthoughts(folder: RunFolder) -> None:
     evidence = _evidence(folder.path, record["settings"])
     told = Ending(**{entry.name: record[entry.name] for entry in fields(Ending)})
     told.figures = {**told.figures, **blame.measure(evidence)}
-    if not told.success and told.figures.get("attempt", 1) == 1:  # where a later attempt began is not known here
+    if not told.success and _began_as_set_up(told.figures):
         told.blame, told.reason = blame.find(evidence)
     folder.finish(told)
+
+
+def _began_as_set_up(figures: dict[str, float]) -> bool:
+    """Whether nothing had moved when the best attempt began; else it is not known here where it began."""
+    attempt, attempts, refused = (figures.get(name, 1) for name in ("attempt", "attempts", "attempts_refused"))
+    return attempt == 1 or attempts - refused == 1
 
 
 def _evidence(folder: Path, settings: dict[str, Any]) -> blame.Evidence:

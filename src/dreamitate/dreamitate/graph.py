@@ -144,6 +144,7 @@ def rollout_nodes(given: Mapping[str, str], folder: Path | None = None) -> list[
         "record": values["record"] == "true",
         "runs": str(Path(values["runs"]).resolve()),
         "folder": str(folder.resolve()) if folder else "",
+        "generator": values["generator"],
         "robot": robot.name,
         "controller": controller,
         "simulated": hardware == "sim",

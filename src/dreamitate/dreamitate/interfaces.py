@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dreamitate_data.interface import CALIBRATION, CAPTURE, RECORDER, SESSION
 from dreamitate_exec.interface import INTERFACE as EXECUTOR
 from dreamitate_exec.interface import MOVEIT
+from dreamitate_gen.interface import GENERATORS
 from dreamitate_gen.interface import INTERFACE as GENERATOR
 from dreamitate_ros.interface import (
     LATCHED,
@@ -33,6 +34,7 @@ COORDINATOR = NodeInterface(
         Parameter("record", True, "Write a bag of each run."),
         Parameter("runs", "runs", "Where the rollouts' folders are made."),
         Parameter("folder", "", "The folder of the rollout that starts at once; empty: one is made."),
+        Parameter("generator", "svd", "Who dreams; a refused `replay` is not shown again.", choices=GENERATORS),
         Parameter("robot", "ur5", "The arm, as in config/robots."),
         Parameter("controller", "joint_trajectory_controller", "The arm's controller, to be stopped if need be."),
         Parameter("simulated", True, "The scene is set up and judged by the simulator."),

@@ -19,7 +19,7 @@ from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import ToolTrajectory
 
 from . import blame
-from .attempts import Attempts
+from .attempts import Attempts, most_dreams
 from .glimpses import SIZE, Glimpse, seen_by_camera_1, small, still_clip
 from .motion import FILM_FPS, Moved, move
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
@@ -135,7 +135,6 @@ class _Episode:
         self.seed, self.generator, self.tracker, self.planner = seed, generator, tracker, planner
         self.folder, self.model, self.progress = folder, model, progress
         self.policy, self.glimpses = policy, glimpses
-        self.kept = folder
         self.stage = "photos"
         self.evidence: blame.Evidence | None = None
         self.timings: dict[str, float] = {}
@@ -143,7 +142,8 @@ class _Episode:
         self._simulation: Any = None
 
     def run(self) -> EpisodeResult:
-        """Run all stages, again from where things lie then, as often as the task allows; the best attempt counts.
+        """Run all stages, again from where things lie then, as often as the task allows, and again where a dream was
+        refused, before anything moved; the best attempt counts.
 
         Raises StageFailed where no attempt was carried through, Cancelled, and whatever is a defect.
         """
@@ -153,11 +153,11 @@ class _Episode:
         with self._run_stage("photos"):
             simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.arms)
         self._simulation = simulation
-        tries = Attempts(self.task.attempts, self.task.best_by, self.folder)
+        most = most_dreams(self.task.attempts, self.generator)
+        tries = Attempts(self.task.attempts, self.task.best_by, self.folder, most)
         refusals: list[StageFailed] = []
         try:
             while tries.another():
-                self.kept = tries.folder
                 try:
                     self._attempt(simulation, tries, len(refusals))
                     refusals.clear()
@@ -178,11 +178,11 @@ class _Episode:
     def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
         """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""
         with self._run_stage("photos"):
-            scene = simulation.scene_now() if tries.number > 1 else simulation.scene
+            scene = simulation.scene_now() if tries.carried_out else simulation.scene
             camera = self.rig.camera_1
             photos = [simulation.render(index, camera.width, camera.height) for index in (1, 2)]
-            if self.kept is not None:
-                self.kept.add_photos(photos[0], photos[1])
+            if self.folder is not None:
+                self.folder.add_photos(photos[0], photos[1])
             if scene.goal is not None:
                 photos = self._with_goal(scene, photos)
             if self.glimpses is not None:
@@ -259,8 +259,8 @@ class _Episode:
             clip, *others = generator.dreams(photos[0], photos[1], self.rig, self.seed + number - 1, self._say)
             if replay is not None and clip.truth is None:
                 clip.truth = read_clip(replay).truth
-        if self.kept is not None:
-            self.kept.add_dream(clip, others)
+        if self.folder is not None:
+            self.folder.add_dream(clip, others)
         return clip
 
     def _demonstrate(self, scene: Any, way: int, clip_folder: Path) -> Path:
@@ -276,8 +276,8 @@ class _Episode:
         from dreamitate_track.track import track
 
         tracks = track(clip, self.tracker, self._say)
-        if self.kept is not None:
-            self.kept.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
+        if self.folder is not None:
+            self.folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
         if self.glimpses is not None:
             self.glimpses[-1].add_path(clip, tracks)
         return [track_on_table(tracks, arm.tool.name, clip.rig) for arm in self.arms]
@@ -288,20 +288,20 @@ class _Episode:
 
         starts = [arm.position for arm in simulation.arms]
         plans = plan_arms(tracks, self.task, self.arms, starts, self.planner, self._say)
-        if self.kept is not None:
+        if self.folder is not None:
             for number, (arm, track, planned) in enumerate(zip(self.arms, tracks, plans, strict=True)):
-                self.kept.add_plan(planned, number)
+                self.folder.add_plan(planned, number)
                 base = arm.transform_base_to_table
                 seen = preview(track, planned, self.task, arm.robot, arm.tool, base=base)
-                self.kept.add_preview(seen, " ".join(planned.notes), number)
+                self.folder.add_preview(seen, " ".join(planned.notes), number)
         return plans
 
     def _execute(self, simulation: Any, plans: list[Plan]) -> Moved:
-        moved = move(simulation, plans, filmed=self.kept is not None, progress=self._say)
-        if self.kept is not None:
+        moved = move(simulation, plans, filmed=self.folder is not None, progress=self._say)
+        if self.folder is not None:
             for number, motion in enumerate(moved.motions):
-                self.kept.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table, number)
-            self.kept.add_execution(moved.views, FILM_FPS)
+                self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table, number)
+            self.folder.add_execution(moved.views, FILM_FPS)
         if moved.problem:
             raise DreamitateError(moved.problem)
         return moved

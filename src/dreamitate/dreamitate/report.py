@@ -307,7 +307,7 @@ def _files(folder: Path) -> str:
     for name, note in FILE_NOTES.items():
         rows += [_file_row(folder / name, note), _file_row(folder / of_arm(name, 1), f"{note}; of the second arm")]
     for path in sorted(folder.glob("attempt_*")):
-        rows.append(_file_row(path, "another attempt: this page shows the best"))
+        rows.append(_file_row(path, "another dream, refused or not as good: this page shows the best"))
     return _card("Files", f"<table>{''.join(rows)}</table>")
 
 

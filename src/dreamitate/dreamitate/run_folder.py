@@ -6,7 +6,7 @@ dream/, dream.mp4          the dreamed clip; both views        motion.npz      t
 track.npz, tracked.mp4     where the tools are; drawn over it  execution.mp4   both cameras during the motion
 timings.json               seconds per stage                   verdict.json    how it ended, figures, all settings
 path_3d.png, joints.png, strip.jpg, index.html                 made from the others by `report.write_page`
-attempt_1/, attempt_2/ ... the same of the other attempts, in tasks that have several: above is the best
+attempt_1/, attempt_2/ ... the same of other attempts, which were refused or not the best: above is the best or running
 rollout/                   the bag, if one was recorded
 What there is of each arm is there of the second one too: plan_2.npz, motion_2.npz, preview_2.png, ...
 """
@@ -40,6 +40,9 @@ if TYPE_CHECKING:  # it takes the arms' libraries along, which most that read a 
 STAGES = ("dream", "track", "plan", "execute")
 
 RUNNING, COMPLETED, FAILED, CANCELED = "running", "completed", "failed", "canceled"
+
+OF_ALL_ATTEMPTS = ("verdict.json", "timings.json", "log", "rollout")
+"""What stays where it is when an attempt is put away."""
 
 
 @dataclass
@@ -88,14 +91,16 @@ class RunFolder:
         write_json(path / "verdict.json", record)
         return cls(path)
 
-    def attempt(self, number: int) -> "RunFolder":
-        """Make and return the folder of one of several attempts, inside this one."""
+    def put_away(self, number: int) -> None:
+        """Move what an attempt left into a folder of its own inside this one."""
         path = self.path / f"attempt_{number}"
         path.mkdir(exist_ok=True)
-        return RunFolder(path)
+        for file in list(self.path.iterdir()):
+            if file.name not in OF_ALL_ATTEMPTS and not file.name.startswith("attempt_"):
+                file.rename(path / file.name)
 
     def adopt(self, number: int) -> None:
-        """Move what an attempt left up into this folder."""
+        """Move what an attempt left back into this folder."""
         path = self.path / f"attempt_{number}"
         for file in path.iterdir():
             file.rename(self.path / file.name)

@@ -191,11 +191,12 @@ def _between(interval: tuple[float, float] | None, form: str) -> str:
 def _stages_and_times(cells: Sequence[dict[str, Any]]) -> list[str]:
     run = [cell for cell in cells if "trials" in cell]
     stages = sorted({stage for cell in run for stage in cell["failures_by_stage"]})
-    head = ["Trials", *(f"failed: {stage}" for stage in stages), "seconds per trial"]
+    head = ["Trials", *(f"failed: {stage}" for stage in stages), "done after refused dreams", "seconds per trial"]
     rows = [
         [
             _what(cell),
             *(str(cell["failures_by_stage"].get(stage, "")) for stage in stages),
+            str(cell["after_refusals"] or ""),
             f"{cell['seconds'] / cell['trials']:.0f}",
         ]
         for cell in run

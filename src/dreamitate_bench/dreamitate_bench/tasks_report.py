@@ -21,6 +21,7 @@ HOW_WELL: dict[str, Callable[[float], str]] = {
 
 def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
     """Return the report: counts, 95 % Wilson interval, failures by stage, settings, machine, versions, all results;
+    "after_refusals": how many of the successes came after dreams that were refused before anything moved;
     "defects": how many trials were ended by a defect, which count as failures and are run again the next time;
     "seconds": that all trials took, added up."""
     successes = sum(bool(result["success"]) for result in results.values())
@@ -29,6 +30,7 @@ def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> d
     return {
         "successes": successes,
         "trials": len(results),
+        "after_refusals": sum(_came_after_refusals(result) for result in results.values()),
         "interval_95": wilson_interval(successes, len(results)),
         "failures_by_stage": {stage: stages.count(stage) for stage in sorted(set(stages))},
         "means": {name: float(np.mean(values)) for name, values in averaged.items()},
@@ -78,18 +80,23 @@ def table(results: dict[int, dict[str, Any]]) -> str:
 
 
 def last_line(report: dict[str, Any]) -> str:
-    """Return the line that sums up: `sweeping, replay: 37 of 40 (95 %: 80-97 %; failed: 2 track, 1 execute)`; for
-    push-shape it goes on: `, mIoU 0.731, rotation error 8.0 deg`."""
+    """Return the line that sums up: `sweeping, svd: 37 of 40 (95 %: 80-97 %; 2 after refused dreams; failed: 2 track, 1
+    execute)`; for push-shape it goes on: `, mIoU 0.731, rotation error 8.0 deg`."""
     settings = report["settings"]
     low, high = report["interval_95"]
     failed = ", ".join(f"{count} {stage}" for stage, count in report["failures_by_stage"].items())
+    refused = f"; {report['after_refusals']} after refused dreams" if report["after_refusals"] else ""
     means = report["means"]
     shown = f", mIoU {means['iou']:.3f}, rotation error {degrees(means['rotation_error_rad']):.1f} deg" if means else ""
     defects = f"; {report['defects']} ended by defects, to be run again" if report["defects"] else ""
     return (
         f"{settings['task']}, {settings['generator']}: {report['successes']} of {report['trials']} "
-        f"(95 %: {100 * low:.0f}-{100 * high:.0f} %{'; failed: ' + failed if failed else ''}){shown}{defects}"
+        f"(95 %: {100 * low:.0f}-{100 * high:.0f} %{refused}{'; failed: ' + failed if failed else ''}){shown}{defects}"
     )
+
+
+def _came_after_refusals(result: dict[str, Any]) -> bool:
+    return bool(result["success"]) and result["figures"].get("attempts_refused", 0.0) > 0.0
 
 
 def _averaged(figures: list[dict[str, float]]) -> dict[str, list[float]]:

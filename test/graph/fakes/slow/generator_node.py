@@ -11,12 +11,12 @@ from dreamitate_gen import generator_node
 from dreamitate_gen.registry import Generator
 
 LINGER_S, STEP_S = 60.0, 0.1
-LINGERS_IN_DREAM, LINGERS_IN_TRACK = 1, 2
-"""What is left of a seed divided by ten tells where a rollout shall linger until it is stopped."""
+LINGERS_IN_DREAM, LINGERS_IN_TRACK, LOST_IN_TRACK = 1, 2, 3
+"""What is left of a seed divided by ten tells where a rollout shall linger until it is stopped, or the tool be lost."""
 
 
 class SlowReplay:
-    """Shows a clip; tells the stand-in tracker, through the clip's info, whether to linger."""
+    """Shows a clip; tells the stand-in tracker, through the clip's info, whether to linger, or to lose the tool."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,6 +27,7 @@ class SlowReplay:
             linger(progress)
         clip = read_clip(self._folder)
         clip.info["linger"] = seed % 10 == LINGERS_IN_TRACK
+        clip.info["lost"] = seed % 10 == LOST_IN_TRACK
         return [clip]
 
 
