@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dreamitate.attempts import Attempts, most_dreams
+from dreamitate.attempts import Attempts
 from dreamitate.run_folder import RunFolder
 
 
@@ -39,6 +39,7 @@ def test_the_best_counts_and_its_files_move_up(tmp_path: Path) -> None:
 def test_an_attempt_that_was_refused_is_counted(tmp_path: Path) -> None:
     tries = Attempts(2, "iou", RunFolder(tmp_path))
     assert tries.another()
+    tries.refuse("The tool is lost.")
     begin(tries, tmp_path, 0.7)
     assert tries.verdict()["text"] == "IoU 0.7. Attempt 2 of 2, 1 refused."
 
@@ -66,11 +67,13 @@ def test_a_refused_dream_is_put_away_and_the_next_one_stands_in_the_folder(tmp_p
     tries = Attempts(1, "", RunFolder(tmp_path))
     assert tries.another()
     (tmp_path / "track.npz").write_text("lost")
+    tries.refuse("The tool is lost.")
     begin(tries, tmp_path, 0.4)
     assert not tries.another()
     tries.close()
     assert (tmp_path / "plan.npz").read_text() == "2"
-    assert [path.name for path in (tmp_path / "attempt_1").iterdir()] == ["track.npz"]
+    assert [path.name for path in sorted((tmp_path / "attempt_1").iterdir())] == ["refused.txt", "track.npz"]
+    assert (tmp_path / "attempt_1" / "refused.txt").read_text() == "The tool is lost.\n"
     assert tries.verdict()["figures"] == {"iou": 0.4, "attempt": 2.0, "attempts": 2.0, "attempts_refused": 1.0}
 
 
@@ -84,10 +87,15 @@ def test_the_last_one_stands_in_the_folder_where_all_were_refused(tmp_path: Path
     assert (tmp_path / "attempt_3" / "track.npz").read_text() == "3"
 
 
-def test_a_clip_that_is_shown_again_is_not_shown_twice() -> None:
-    assert (most_dreams(1, "replay"), most_dreams(4, "replay"), most_dreams(1, "svd"), most_dreams(6, "svd")) == (
-        *(1, 4, 4, 6),
-    )
+def test_a_motion_that_was_stopped_is_no_refusal(tmp_path: Path) -> None:
+    tries = Attempts(4, "iou", RunFolder(tmp_path))
+    begin(tries, tmp_path, 0.6)
+    assert tries.another()  # and the arm stops on its way
+    assert tries.verdict()["text"] == "IoU 0.6. Attempt 1 of 2."
+
+
+def test_no_fewer_dreams_than_moves() -> None:
+    assert [Attempts(moves, "", None, most=1).most for moves in (1, 4)] == [1, 4]
 
 
 def test_one_attempt_needs_no_folder_inside(tmp_path: Path) -> None:

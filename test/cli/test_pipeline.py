@@ -19,7 +19,7 @@ from dreamitate_core.errors import Cancelled, DreamitateError
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.trajectory import ToolTrajectory
-from dreamitate_sim.demonstrator import Demonstration
+from dreamitate_sim.demonstrator import Demonstration, demonstrate
 from dreamitate_sim.scene import make_scene
 
 SEED = 1000
@@ -129,26 +129,31 @@ def test_the_best_of_several_attempts(
 def test_a_refused_dream_is_followed_by_another(
     stages: Callable[[Tracker], None], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first track is far away; nothing moves, and the second dream, of the same scene, is carried out."""
+    """The first dream's track is far away; nothing moves, and the second one, of the same scene, is carried out."""
     monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
     monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
-    monkeypatch.setattr(pipeline, "most_dreams", lambda *_: 4)
-    ways: list[int] = []
+    seeds: list[int] = []
+
+    class Dreamer:
+        def dreams(self, *given: Any) -> list[Clip]:
+            seeds.append(given[3])
+            return [demonstrate(make_scene(load_task("sweeping"), SEED, "test"), 0, 96, 56)]
 
     def far_at_first(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
         track = true_tracks(clip)["brush"]
         poses = track.transform_tool_to_frame.copy()
-        poses[6:, 0, 3] += 0.0 if ways else 3.0
-        ways.append(clip.info["way"])
+        poses[6:, 0, 3] += 3.0 if seeds == [SEED] else 0.0
         return {"brush": replace(track, transform_tool_to_frame=poses)}
 
     stages(far_at_first)
-    result = pipeline.run_episode("sweeping", SEED, "replay", folder=folder)
+    monkeypatch.setattr(sys.modules["dreamitate_gen.registry"], "load_generator", lambda *_: Dreamer())
+    result = pipeline.run_episode("sweeping", SEED, "svd", folder=folder)
     assert result.success, result
-    assert len(ways) == 2
+    assert seeds == [SEED, SEED + 1]
     assert (result.figures["attempt"], result.figures["attempts_refused"]) == (2.0, 1.0)
     assert (folder.path / "plan.npz").is_file()
     assert (folder.path / "attempt_1" / "track.npz").is_file()
+    assert "efused" in (folder.path / "attempt_1" / "refused.txt").read_text()
     assert not (folder.path / "attempt_1" / "plan.npz").exists()
 
 

@@ -68,6 +68,11 @@ def test_replay_of_the_scene_at_hand_is_made_by_the_simulator(tmp_path: Path) ->
     assert str(nodes["sim"].parameters["demonstration"]).startswith(str(tmp_path))
 
 
+def test_the_coordinator_knows_that_a_clip_is_shown_again(tmp_path: Path) -> None:
+    coordinator = rollout_nodes({"generator": "replay"}, tmp_path)[0]
+    assert (coordinator.name, coordinator.parameters["generator"]) == ("coordinator", "replay")
+
+
 def test_replay_of_a_clip_that_is_given(tmp_path: Path) -> None:
     nodes = {node.name: node for node in rollout_nodes({"generator": "replay", "replay": "clip"}, tmp_path)}
     assert nodes["sim"].parameters["demonstration"] == ""

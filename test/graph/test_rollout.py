@@ -55,7 +55,9 @@ def test_a_dream_that_is_refused_is_followed_by_another(start_graph: Callable[..
     figures = {name: record["figures"][name] for name in ("attempt", "attempts", "attempts_refused")}
     assert figures == {"attempt": 2.0, "attempts": 2.0, "attempts_refused": 1.0}
     assert "Attempt 2 of 2, 1 refused." in record["text"]
-    assert not (record["folder"] / "attempt_1" / "plan.npz").exists()
+    for name in ("plan.npz", "motion.npz", "execution.mp4"):
+        assert not (record["folder"] / "attempt_1" / name).exists(), name
+    assert "lost" in (record["folder"] / "attempt_1" / "refused.txt").read_text()
     for name in ("dream", "track.npz", "preview.png"):
         assert (record["folder"] / "attempt_1" / name).exists(), name
         assert (record["folder"] / name).exists(), name

@@ -2,16 +2,17 @@
 
 from typing import Any
 
+from dreamitate_core.task import Task
+
 from .run_folder import RunFolder
 
 MOST_DREAMS = 4
 """Of a rollout: one that is refused is followed by another, before anything moves (the paper's most, section 4.5)."""
 
 
-def most_dreams(moves: int, generator: str) -> int:
-    """Return how many dreams a rollout may take in which the arms may move so often. A clip that is shown again is the
-    same each time, so there it is no more."""
-    return moves if generator == "replay" else max(moves, MOST_DREAMS)
+def moves_of(task: Task, simulated: bool) -> int:
+    """Return how often the arms of a rollout may move: real ones once, for nobody judges and a person looks between."""
+    return task.attempts if simulated else 1
 
 
 class Attempts:
@@ -23,9 +24,10 @@ class Attempts:
 
     def __init__(self, moves: int, best_by: str, folder: RunFolder | None, most: int = MOST_DREAMS) -> None:
         """moves: attempts that may be carried out; best_by: the verdict's figure that decides; folder: the rollout's,
-        None where nothing is kept; most: dreams in all."""
-        self.moves, self._best_by, self._folder, self._most = moves, best_by, folder, most
+        None where nothing is kept; most: dreams in all, where moves are not more."""
+        self.moves, self.most, self._best_by, self._folder = moves, max(moves, most), best_by, folder
         self._best: tuple[int, dict[str, Any]] | None = None
+        self._refused = 0
         self.carried_out = 0
         """Attempts in which the arms moved, and came to the end of their paths."""
         self.number = 0
@@ -34,12 +36,18 @@ class Attempts:
     def another(self) -> bool:
         """Begin another attempt, unless one has succeeded or all are used up; return whether."""
         succeeded = self._best is not None and self._best[1]["success"]
-        if succeeded or self.carried_out == self.moves or self.number == self._most:
+        if succeeded or self.carried_out == self.moves or self.number == self.most:
             return False
         if self._folder is not None and self.number:
             self._folder.put_away(self.number)
         self.number += 1
         return True
+
+    def refuse(self, why: str) -> None:
+        """Note that the running attempt was refused before anything moved, and why."""
+        self._refused += 1
+        if self._folder is not None:
+            self._folder.add_refusal(why)
 
     def add(self, verdict: dict[str, Any] | None) -> bool:
         """Note that the running attempt was carried out, with its verdict (success, figures, text), None where nobody
@@ -67,7 +75,7 @@ class Attempts:
         number, verdict = self._best
         if self.moves == 1 and self.number == 1:
             return verdict
-        refused = self.number - self.carried_out
+        refused = self._refused
         figures = {"attempt": float(number), "attempts": float(self.number), "attempts_refused": float(refused)}
         said = f"{verdict['text']} Attempt {number} of {self.number}{f', {refused} refused' if refused else ''}."
         return {**verdict, "figures": {**verdict["figures"], **figures}, "text": said}

@@ -29,7 +29,7 @@ from dreamitate_ros.messages import read_plan, read_track, read_video
 from dreamitate_ros.run_node import run_node
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 
-from .attempts import Attempts, most_dreams
+from .attempts import Attempts, moves_of
 from .ending import last_lines
 from .interfaces import COORDINATOR
 from .listener_node import Listener
@@ -54,7 +54,6 @@ REFUSALS = (
     ExecuteTrajectory.Result.OUT_OF_REACH,
     ExecuteTrajectory.Result.OVER_LIMIT,
     ExecuteTrajectory.Result.COLLISION,
-    ExecuteTrajectory.Result.PLANNING_FAILED,
 )
 """What is wrong with a dream. Another one may do; of the other errors a dream is not the cause."""
 Array = NDArray[np.float64]
@@ -109,10 +108,11 @@ class CoordinatorNode(StageNode):
                 Rollout.Result.INVALID_GOAL,
                 f"This graph was started for the task {self.value('task')!r}; the goal is for {request.task!r}.",
             )
+        self._heard.stop_pressed = False
         task = load_task(request.task)
-        moves = task.attempts if self.value("simulated") else 1  # elsewhere nobody judges, and a person looks between
+        moves = moves_of(task, self.value("simulated"))
         folder = self._folder(request)
-        run = _Run(goal, folder, Attempts(moves, task.best_by, folder, most_dreams(moves, self.value("generator"))))
+        run = _Run(goal, folder, Attempts(moves, task.best_by, folder))
         goal.so_far["folder"] = str(run.folder.path.resolve())
         try:
             if self.value("record"):
@@ -157,14 +157,16 @@ class CoordinatorNode(StageNode):
                 if run.name == "execute" or problem.code not in REFUSALS:
                     raise
                 refusal = problem
-                run.say(f"Dream {run.tries.number} was refused, nothing moved: {problem}")
+                run.refuse(problem)
+                if self.value("generator") == "replay":  # it would be the same again
+                    break
         if run.tries.is_judged:
             run.verdict = run.tries.verdict()
             run.ending.success = bool(run.verdict["success"])
             run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
             self._verdicts.publish(self._verdict(goal, run.ending))
         elif refusal is not None and not run.tries.carried_out:
-            raise refusal if run.tries.number == 1 else run.all_refused(refusal)
+            raise refusal
 
     def _attempt(self, run: "_Run", goal: Goal, seed: int) -> None:
         """Dream, track, plan, move and judge once, from how things lie."""
@@ -190,6 +192,8 @@ class CoordinatorNode(StageNode):
 
     def _carry_out(self, run: "_Run", goal: Goal, trajectories: list[Any]) -> None:
         """Have the executor plan and move; whatever happens, keep the plan and what was seen of the motion."""
+        if self._heard.stop_pressed:
+            raise StageError(ExecuteTrajectory.Result.EMERGENCY_STOP, "The emergency stop was pressed meanwhile.")
         robot = self.value("robot")
         request = ExecuteTrajectory.Goal(task=goal.request.task, robot=robot, trajectories=trajectories)
         tracks = [read_track(message) for message in trajectories]
@@ -218,10 +222,14 @@ class CoordinatorNode(StageNode):
         finally:
             self._heard.on_plan = lambda _: None
             views, fps = self._heard.film.stop()
+            result = self._execute.result
+            stood = result is not None and not result.moved
             time_s, position = self._heard.motion([arm.prefix + name for arm in arms for name in arm.robot.joint_names])
             plans = [self._heard.plan(arm.tool.name) for arm in arms]
-            self._keep(run, lambda: _keep_motion(kept, arms, plans, time_s, position))
-            self._keep(run, lambda: kept.add_execution(views, fps))
+            self._keep(run, lambda: _keep_plans(kept, plans))
+            if not stood:
+                self._keep(run, lambda: _keep_motion(kept, arms, time_s, position))
+                self._keep(run, lambda: kept.add_execution(views, fps))
 
     def _keep(self, run: "_Run", write: Callable[[], None]) -> None:
         run.written.append(self._writer.submit(write))
@@ -280,6 +288,7 @@ class _Run:
         self.written: list[Future[Any]] = []
         self._show = ProgressShow(sys.stdout)
         self._asked = False
+        self._done = 0.0
 
     def another(self) -> bool:
         """Begin another attempt when all of the one before is in its folder, unless it is enough; return whether."""
@@ -287,13 +296,11 @@ class _Run:
         self._asked = False
         return self.tries.another()
 
-    def say(self, text: str) -> None:
-        """Tell the person at the terminal."""
-        self._show.say(text)
-
-    def all_refused(self, last: StageError) -> StageError:
-        """Return how a rollout ends whose dreams were all refused."""
-        return StageError(last.code, f"{last} So or alike ended all {self.tries.number} dreams.")
+    def refuse(self, why: StageError) -> None:
+        """Note that the running dream was refused, and tell the person at the terminal."""
+        wait(self.written)
+        self.tries.refuse(f"{self.name}: {why}")
+        self._show.say(f"Dream {self.tries.number} of at most {self.tries.most} was refused: {why}")
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -311,7 +318,8 @@ class _Run:
         self._show(self.name, fraction)
         low, high = SPANS["execute" if self.name == "plan" else self.name]
         done = self.tries.carried_out + low + (high - low) * fraction
-        self.goal.progress(f"{self.name}: {text}" if text else self.name, done / self.tries.moves)
+        self._done = max(self._done, done / self.tries.moves)  # after a refusal it is as far as it was
+        self.goal.progress(f"{self.name}: {text}" if text else self.name, self._done)
 
     def tell_motion(self, text: str, fraction: float) -> None:
         """The same of the executor, whose first part is planning."""
@@ -374,13 +382,14 @@ def _keep_refusal(
         folder.add_preview(seen, said, number)
 
 
-def _keep_motion(
-    folder: RunFolder, arms: Sequence[ArmSetup], plans: Sequence[Any], time_s: Array, position: Array
-) -> None:
-    """position: (N, dofs) of all arms, which depart when the first of them does."""
+def _keep_plans(folder: RunFolder, plans: Sequence[Any]) -> None:
     for number, plan in enumerate(plans):
         if plan:
             folder.add_plan(read_plan(plan), number)
+
+
+def _keep_motion(folder: RunFolder, arms: Sequence[ArmSetup], time_s: Array, position: Array) -> None:
+    """position: (N, dofs) of all arms, which depart when the first of them does."""
     if len(time_s):
         time_s, position = since_departure(time_s, position)
         ends = np.cumsum([arm.robot.dof for arm in arms])[:-1]

@@ -40,7 +40,7 @@ def add_afterthoughts(folder: RunFolder) -> None:
 
 
 def _began_as_set_up(figures: dict[str, float]) -> bool:
-    """Whether nothing had moved when the best attempt began; else it is not known here where it began."""
+    """Whether it is known that nothing had moved when the best attempt began."""
     attempt, attempts, refused = (figures.get(name, 1) for name in ("attempt", "attempts", "attempts_refused"))
     return attempt == 1 or attempts - refused == 1
 

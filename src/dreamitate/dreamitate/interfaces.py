@@ -45,6 +45,9 @@ COORDINATOR = NodeInterface(
         Topic("camera_{1,2}/color/image_raw", _IMAGE, "Filmed while the arm moves.", SENSOR),
         Topic("plan", "dreamitate_msgs/msg/Plan", "Kept.", LATCHED_EACH),
         Topic("joint_states", "sensor_msgs/msg/JointState", "The motion that is kept."),
+        Topic(
+            "emergency_stop", "std_msgs/msg/Bool", "True ends the rollout before the arm moves (the executor: while)."
+        ),
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "Where the cameras are.", LATCHED),
     ),
     publishes=(Topic("verdict", "dreamitate_msgs/msg/Verdict", "Whether the task is done.", LATCHED),),

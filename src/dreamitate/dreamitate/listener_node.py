@@ -9,6 +9,7 @@ from dreamitate_msgs.msg import Plan
 from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Bool
 
 from dreamitate_ros.frames import FrameTree
 from dreamitate_ros.interface import Topic
@@ -28,6 +29,8 @@ class Listener:
         self._plans: dict[str, Any] = {}
         self.on_plan: Callable[[Any], None] = lambda _: None
         """Called with each plan's message as it comes."""
+        self.stop_pressed = False
+        """Whether the emergency stop was pressed since this was set to False."""
         self.film = Film()
         self.frames = FrameTree()
         for topic in topics:
@@ -61,6 +64,8 @@ class Listener:
         def take(message: bytes) -> None:
             if name == "/tf_static":
                 self.frames.take(deserialize_message(message, TFMessage))
+            elif name == "emergency_stop":
+                self.stop_pressed |= deserialize_message(message, Bool).data
             elif name == "plan":
                 plan = deserialize_message(message, Plan)
                 self._plans[plan.tool] = plan

@@ -17,9 +17,10 @@ from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import ToolTrajectory
+from dreamitate_exec.refusal import PlanRefused
 
 from . import blame
-from .attempts import Attempts, most_dreams
+from .attempts import MOST_DREAMS, Attempts
 from .glimpses import SIZE, Glimpse, seen_by_camera_1, small, still_clip
 from .motion import FILM_FPS, Moved, move
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
@@ -153,7 +154,7 @@ class _Episode:
         with self._run_stage("photos"):
             simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.arms)
         self._simulation = simulation
-        most = most_dreams(self.task.attempts, self.generator)
+        most = 1 if self.generator == "replay" else MOST_DREAMS
         tries = Attempts(self.task.attempts, self.task.best_by, self.folder, most)
         refusals: list[StageFailed] = []
         try:
@@ -163,12 +164,13 @@ class _Episode:
                     refusals.clear()
                 except StageFailed as failed:
                     refusals.append(failed)
-                    if failed.stage == "execute":
+                    if not isinstance(failed.__cause__, PlanRefused):  # another dream would not mend it
                         break
+                    tries.refuse(str(failed))
         finally:
             tries.close()
         if self.evidence is None:
-            raise refusals[0]
+            raise refusals[-1]
         return self._result(tries, self.evidence)
 
     def figures_now(self) -> dict[str, float]:

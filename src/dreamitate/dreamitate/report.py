@@ -46,6 +46,7 @@ FILE_NOTES = {
     "dream.mp4": "the dreamed clip, both views",
     "track.npz": "tool poses, covariances, scores, status",
     "tracked.mp4": "the tracked tool drawn over the dream",
+    "refused.txt": "why nothing of this dream was carried out",
     "strip.jpg": "all tracked frames in one picture",
     "plan.npz": "planned joint positions, speeds, accelerations, tool poses",
     "path_3d.png": "the tool's path over the table",
@@ -307,7 +308,7 @@ def _files(folder: Path) -> str:
     for name, note in FILE_NOTES.items():
         rows += [_file_row(folder / name, note), _file_row(folder / of_arm(name, 1), f"{note}; of the second arm")]
     for path in sorted(folder.glob("attempt_*")):
-        rows.append(_file_row(path, "another dream, refused or not as good: this page shows the best"))
+        rows.append(_file_row(path, "another dream, refused or not as good as the one on this page"))
     return _card("Files", f"<table>{''.join(rows)}</table>")
 
 

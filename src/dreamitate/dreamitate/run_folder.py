@@ -6,6 +6,7 @@ dream/, dream.mp4          the dreamed clip; both views        motion.npz      t
 track.npz, tracked.mp4     where the tools are; drawn over it  execution.mp4   both cameras during the motion
 timings.json               seconds per stage                   verdict.json    how it ended, figures, all settings
 path_3d.png, joints.png, strip.jpg, index.html                 made from the others by `report.write_page`
+refused.txt                why nothing of this dream was carried out
 attempt_1/, attempt_2/ ... the same of other attempts, which were refused or not the best: above is the best or running
 rollout/                   the bag, if one was recorded
 What there is of each arm is there of the second one too: plan_2.npz, motion_2.npz, preview_2.png, ...
@@ -96,7 +97,7 @@ class RunFolder:
         path = self.path / f"attempt_{number}"
         path.mkdir(exist_ok=True)
         for file in list(self.path.iterdir()):
-            if file.name not in OF_ALL_ATTEMPTS and not file.name.startswith("attempt_"):
+            if file.name not in OF_ALL_ATTEMPTS and not file.name.startswith(("attempt_", ".")):
                 file.rename(path / file.name)
 
     def adopt(self, number: int) -> None:
@@ -150,6 +151,10 @@ class RunFolder:
         """Keep what both cameras saw while the arm moved, side by side. No pictures, no file."""
         if views:
             write_mp4(self.path / "execution.mp4", [np.hstack(pair) for pair in views], fps)
+
+    def add_refusal(self, why: str) -> None:
+        """Keep why the running attempt was refused."""
+        (self.path / "refused.txt").write_text(f"{why}\n")
 
     def add_timing(self, stage: str, seconds: float) -> None:
         """Keep how long a stage took, in all attempts together."""

@@ -21,7 +21,7 @@ HOW_WELL: dict[str, Callable[[float], str]] = {
 
 def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
     """Return the report: counts, 95 % Wilson interval, failures by stage, settings, machine, versions, all results;
-    "after_refusals": how many of the successes came after dreams that were refused before anything moved;
+    "after_refusals": how many of the successes came after dreams that were refused;
     "defects": how many trials were ended by a defect, which count as failures and are run again the next time;
     "seconds": that all trials took, added up."""
     successes = sum(bool(result["success"]) for result in results.values())

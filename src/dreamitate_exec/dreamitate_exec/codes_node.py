@@ -15,9 +15,18 @@ _CODES = {
         Reason.LOST_TRACK,
         Reason.LOW_SCORE,
         Reason.TOOL_JUMP,
+        Reason.NOT_IN_STEP,
     ),
     Result.OUT_OF_REACH: (Reason.OUT_OF_REACH, Reason.OUTSIDE_WORKSPACE),
-    Result.OVER_LIMIT: (Reason.JOINT_LIMIT, Reason.TILT, Reason.TIP_HEIGHT, Reason.TOO_SLOW),
-    Result.COLLISION: (Reason.COLLISION, Reason.NO_FREE_PATH),
+    Result.OVER_LIMIT: (
+        Reason.JOINT_LIMIT,
+        Reason.TILT,
+        Reason.TIP_HEIGHT,
+        Reason.TOO_SLOW,
+        Reason.SINGULAR,
+        Reason.JOINT_JUMP,
+    ),
+    Result.COLLISION: (Reason.COLLISION, Reason.ARMS_COLLIDE, Reason.NO_FREE_PATH),
+    Result.START_STATE_MOVED: (Reason.START_STATE,),
 }
-CODE_OF_REASON = {reason.value: code for code, reasons in _CODES.items() for reason in reasons}
+CODE_OF_REASON: dict[str, int] = {reason.value: code for code, reasons in _CODES.items() for reason in reasons}

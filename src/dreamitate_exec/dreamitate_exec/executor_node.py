@@ -161,10 +161,12 @@ class ExecutorNode(ManagedStageNode):
             for setup, made in zip(self._setups(task, tools), plans, strict=True):
                 PlanCheck(task, setup.robot, setup.tool, setup.transform_base_to_table).check(made)
         except PlanRefused as refused:
+            self._check(goal)  # a stop that came meanwhile says more than the refusal
             goal.so_far["waypoint"] = -1 if refused.waypoint is None else refused.waypoint
             self._show(task, tools, tracks, [None] * len(tracks), refused.waypoint)
-            raise StageError(CODE_OF_REASON.get(refused.reason, Result.PLANNING_FAILED), str(refused)) from None
+            raise StageError(CODE_OF_REASON[refused.reason], str(refused)) from None
         except StageError:
+            self._check(goal)
             self._show(task, tools, tracks, [None] * len(tracks), goal.so_far["waypoint"])
             raise
         goal.so_far["plans"] = self._show(task, tools, tracks, plans)

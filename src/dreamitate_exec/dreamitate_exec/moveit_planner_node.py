@@ -58,7 +58,7 @@ class MoveItPlannerNode(StageNode):
             made = self._planner.plan(track, task, tool, goal.progress)
         except PlanRefused as refused:
             goal.so_far["waypoint"] = -1 if refused.waypoint is None else refused.waypoint
-            raise StageError(CODE_OF_REASON.get(refused.reason, Result.PLANNING_FAILED), str(refused)) from None
+            raise StageError(CODE_OF_REASON[refused.reason], str(refused)) from None
         message = PlanMessage()
         fill_plan(message, made, self._robot.name, tool.name, self.now_ns(), Pose, JointTrajectoryPoint)
         return Result(plans=[message], **goal.so_far)

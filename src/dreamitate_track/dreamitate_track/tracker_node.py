@@ -41,9 +41,7 @@ class TrackerNode(StageNode):
         self._poses = self.publisher(PoseArray, "tool_trajectory")
         views = [self.publisher(Image, f"tracked/view_{i}/image_raw") for i in (1, 2)]
         self._player = Player(self, (views[0], views[1]), Image)
-        self._action = StageAction(
-            self, TrackTool, "track_tool", self._work, TrackTool.Result.TOOL_NOT_FOUND, lambda: ""
-        )
+        self._action = StageAction(self, TrackTool, "track_tool", self._work, TrackTool.Result.INVALID_GOAL, lambda: "")
 
     def diagnosis(self) -> tuple[str, dict[str, object]]:
         """Return how well the last video was tracked."""
