@@ -182,8 +182,8 @@ def test_the_finish_alone_is_trained_again(
     assert networks[1].pictures.refiner.config["tools"] == 1
     for name, weight in networks[0].unet.state_dict().items():
         assert torch.allclose(weight, networks[1].unet.state_dict()[name], atol=1e-2), name
-    with pytest.raises(DreamitateError, match=r"knows 3 points.*today's have 4"):
-        train_finish(task, data, models_dir() / "sweeping", tmp_path / "third", 0.5, 0, 1)
+    with pytest.raises(DreamitateError, match=r"knows 8 points.*today's have 4"):
+        train_finish(task, data, models_dir() / "rotation", tmp_path / "third", 0.5, 0, 1)
     assert (twice / "curve.csv").read_bytes() == (first / "curve.csv").read_bytes()
 
 
