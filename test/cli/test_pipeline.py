@@ -71,13 +71,19 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Callable[[Tracker], None]:
 
 
 @pytest.fixture
+def small_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film of the motion that is quickly drawn."""
+    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
+    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     return RunFolder.create(tmp_path, {"task": "sweeping", "seed": SEED, "robot": "ur5"})
 
 
-def test_whole_episode(stages: object, folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
-    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
+@pytest.mark.usefixtures("small_film")
+def test_whole_episode(stages: object, folder: RunFolder) -> None:
     said: list[tuple[str, float]] = []
     result = pipeline.run_episode(
         "sweeping", SEED, "replay", folder=folder, progress=lambda stage, fraction: said.append((stage, fraction))
@@ -98,12 +104,9 @@ def test_whole_episode(stages: object, folder: RunFolder, monkeypatch: pytest.Mo
     assert read_json(folder.path / "timings.json").keys() == result.timings.keys()
 
 
-def test_the_best_of_several_attempts(
-    stages: Callable[[Tracker], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("small_film")
+def test_the_best_of_several_attempts(stages: Callable[[Tracker], None], tmp_path: Path) -> None:
     """The first two tracks end too early, so that the piece is left on its way; the third one is true."""
-    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
-    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
     looks: list[str] = []
 
     def late(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
@@ -126,12 +129,11 @@ def test_the_best_of_several_attempts(
     assert (read_clip(folder.path / "dream").goals or ()) != ()
 
 
+@pytest.mark.usefixtures("small_film")
 def test_a_refused_dream_is_followed_by_another(
     stages: Callable[[Tracker], None], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first dream's track is far away; nothing moves, and the second one, of the same scene, is carried out."""
-    monkeypatch.setattr("dreamitate.motion.FILM_FPS", 1)
-    monkeypatch.setattr("dreamitate.motion.FILM_SIZE", (96, 56))
     seeds: list[int] = []
 
     class Dreamer:

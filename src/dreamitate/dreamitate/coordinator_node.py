@@ -298,7 +298,6 @@ class _Run:
 
     def refuse(self, why: StageError) -> None:
         """Note that the running dream was refused, and tell the person at the terminal."""
-        wait(self.written)
         self.tries.refuse(f"{self.name}: {why}")
         self._show.say(f"Dream {self.tries.number} of at most {self.tries.most} was refused: {why}")
 

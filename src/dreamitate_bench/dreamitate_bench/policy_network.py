@@ -24,7 +24,7 @@ begin untrained hardly come to see what differs by so little."""
 GROUP = 16
 """Channels per group of the norm that replaces BatchNorm, which averaged weights do not go with (Diffusion Policy)."""
 FEATURES = RESNET_CHANNELS
-"""Numbers that stand for a photo; pooling leaves one per channel."""
+"""Numbers that stand for a photo."""
 KEPT_CHANNELS = 64
 LEVEL_FEATURES = 128
 KERNEL, GROUPS = 5, 8
