@@ -4,36 +4,30 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, Rollout, TrackTool
 from dreamitate_msgs.msg import Verdict
-from numpy.typing import NDArray
 from rclpy.action import ActionClient
 
-from dreamitate_core import se3
-from dreamitate_core.arms import ArmSetup, load_arms
-from dreamitate_core.clip import Clip
+from dreamitate_core.arms import load_arms
 from dreamitate_core.errors import Cancelled, DreamitateError
-from dreamitate_core.task import Task, load_task
-from dreamitate_core.trajectory import ToolTrajectory
+from dreamitate_core.task import load_task
 from dreamitate_exec.interface import WAITS_FOR_APPROVAL
-from dreamitate_exec.preview import preview
 from dreamitate_ros.meeting_node import Meeting
-from dreamitate_ros.messages import read_plan, read_track, read_video
+from dreamitate_ros.messages import read_track, read_video
 from dreamitate_ros.run_node import run_node
 from dreamitate_ros.stage_node import Goal, StageAction, StageError, StageNode
 
 from .attempts import Attempts, moves_of
 from .ending import last_lines
 from .interfaces import COORDINATOR
+from .keep import keep_dream, keep_motion, keep_plans, keep_preview, keep_refusal, keep_tracks
 from .listener_node import Listener
-from .motion import since_departure
 from .recorder_client_node import RecorderClient
 from .run_folder import CANCELED, COMPLETED, FAILED, Ending, RunFolder
 from .scene_client_node import SceneClient
@@ -56,7 +50,6 @@ REFUSALS = (
     ExecuteTrajectory.Result.COLLISION,
 )
 """What is wrong with a dream. Another one may do; of the other errors a dream is not the cause."""
-Array = NDArray[np.float64]
 
 EXIT_CODES = {COMPLETED: 0, FAILED: 1, CANCELED: 130}
 _ARM_STOP_LIMIT_S = 1.0
@@ -181,10 +174,10 @@ class CoordinatorNode(StageNode):
             video = dreamed.video
             to_table = self._heard.frames.transform(video.header.frame_id, "table")
             clip, *others = [read_video(message, to_table) for message in (video, *dreamed.others)]
-            self._keep(run, lambda: _keep_dream(kept, clip, others))
+            self._keep(run, lambda: keep_dream(kept, clip, others))
         with run.stage("track"):
             trajectories = self._track.call(goal, TrackTool.Goal(video=video), run.tell).trajectories
-            self._keep(run, lambda: _keep_tracks(kept, clip, trajectories))
+            self._keep(run, lambda: keep_tracks(kept, clip, trajectories))
         with run.stage("plan"):
             self._carry_out(run, goal, trajectories)
         with run.stage("judge"):
@@ -200,7 +193,7 @@ class CoordinatorNode(StageNode):
         task, arms, kept = self._task, self._arms, run.folder
 
         def preview_plan(message: Any) -> None:
-            self._keep(run, lambda: _keep_preview(kept, task, arms, tracks, message))
+            self._keep(run, lambda: keep_preview(kept, task, arms, tracks, message))
 
         self._recorder.pictures(True)
         self._heard.start_motion()
@@ -213,7 +206,7 @@ class CoordinatorNode(StageNode):
                 run.name = "execute" if result.moved else "plan"
                 if not result.plans:
                     said, waypoint = result.error_msg, result.waypoint
-                    self._keep(run, lambda: _keep_refusal(kept, task, arms, tracks, said, waypoint))
+                    self._keep(run, lambda: keep_refusal(kept, task, arms, tracks, said, waypoint))
             stoppers = [] if self._execute.ended else self._stoppers
             answered = [stopper.stop(_ARM_STOP_LIMIT_S) for stopper in stoppers]  # each is told, whatever another does
             if not all(answered):
@@ -226,9 +219,9 @@ class CoordinatorNode(StageNode):
             stood = result is not None and not result.moved
             time_s, position = self._heard.motion([arm.prefix + name for arm in arms for name in arm.robot.joint_names])
             plans = [self._heard.plan(arm.tool.name) for arm in arms]
-            self._keep(run, lambda: _keep_plans(kept, plans))
+            self._keep(run, lambda: keep_plans(kept, plans))
             if not stood:
-                self._keep(run, lambda: _keep_motion(kept, arms, time_s, position))
+                self._keep(run, lambda: keep_motion(kept, arms, time_s, position))
                 self._keep(run, lambda: kept.add_execution(views, fps))
 
     def _keep(self, run: "_Run", write: Callable[[], None]) -> None:
@@ -340,60 +333,6 @@ class _Run:
         seconds = time.monotonic() - self._began_s
         self.folder.add_timing(self.name, seconds)
         self._show.close()
-
-
-def _keep_dream(folder: RunFolder, clip: Clip, others: list[Clip]) -> None:
-    folder.add_photos(clip.background_1, clip.background_2)
-    folder.add_dream(clip, others)
-
-
-def _keep_tracks(folder: RunFolder, clip: Clip, trajectories: list[Any]) -> None:
-    from dreamitate_track.overlay import draw_overlay
-
-    assert clip.rig.transform_reference_to_table is not None
-    transform_table_to_reference = se3.inverse(clip.rig.transform_reference_to_table)
-    read = [read_track(message).in_frame("reference", transform_table_to_reference) for message in trajectories]
-    tracks = {track.tool: track for track in read}
-    folder.add_tracks(tracks, draw_overlay(clip, tracks), clip.background_2)
-
-
-def _keep_preview(
-    folder: RunFolder, task: Task, arms: Sequence[ArmSetup], tracks: Sequence[ToolTrajectory], message: Any
-) -> None:
-    together = enumerate(zip(arms, tracks, strict=True))
-    number, arm, track = next((n, arm, track) for n, (arm, track) in together if track.tool == message.tool)
-    plan = read_plan(message)
-    title = f"{arm.robot.name} with {arm.tool.name}: {plan.duration_s:.2f} s. {' '.join(plan.notes)}"
-    seen = preview(track, plan, task, arm.robot, arm.tool, base=arm.transform_base_to_table)
-    folder.add_preview(seen, title, number)
-
-
-def _keep_refusal(
-    folder: RunFolder,
-    task: Task,
-    arms: Sequence[ArmSetup],
-    tracks: Sequence[ToolTrajectory],
-    said: str,
-    waypoint: int,
-) -> None:
-    for number, (arm, track) in enumerate(zip(arms, tracks, strict=True)):
-        seen = preview(track, None, task, arm.robot, arm.tool, waypoint, arm.transform_base_to_table)
-        folder.add_preview(seen, said, number)
-
-
-def _keep_plans(folder: RunFolder, plans: Sequence[Any]) -> None:
-    for number, plan in enumerate(plans):
-        if plan:
-            folder.add_plan(read_plan(plan), number)
-
-
-def _keep_motion(folder: RunFolder, arms: Sequence[ArmSetup], time_s: Array, position: Array) -> None:
-    """position: (N, dofs) of all arms, which depart when the first of them does."""
-    if len(time_s):
-        time_s, position = since_departure(time_s, position)
-        ends = np.cumsum([arm.robot.dof for arm in arms])[:-1]
-        for number, own in enumerate(np.split(position, ends, axis=1)):
-            folder.add_motion(time_s, own, number=number)
 
 
 def main() -> None:
