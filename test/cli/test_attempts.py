@@ -32,7 +32,7 @@ def test_the_best_counts_and_its_files_move_up(tmp_path: Path) -> None:
     assert best["text"] == "IoU 0.7. Attempt 2 of 3."
     assert (tmp_path / "plan.npz").read_text() == "2"
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        *("attempt_1", "attempt_3", "plan.npz", "rollout", "verdict.json")
+        *("attempt_1", "attempt_3", "judged.txt", "plan.npz", "rollout", "verdict.json")
     ]
 
 

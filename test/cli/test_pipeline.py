@@ -1,5 +1,6 @@
 """One episode without ROS, in the real simulator with the real planner; dream and track are given as true."""
 
+import html
 import sys
 import types
 from collections.abc import Callable
@@ -124,6 +125,9 @@ def test_the_best_of_several_attempts(stages: Callable[[Tracker], None], tmp_pat
     assert result.figures["attempts"] == len(looks)
     assert result.figures["iou"] > 0.8
     assert (folder.path / "attempt_1" / "plan.npz").is_file()
+    judged = (folder.path / "attempt_1" / "judged.txt").read_text().strip()
+    assert judged.startswith("IoU")
+    assert html.escape(judged) in (folder.path / "index.html").read_text()
     assert (folder.path / "plan.npz").is_file()
     assert not (folder.path / f"attempt_{result.figures['attempt']:.0f}").exists()
     assert (read_clip(folder.path / "dream").goals or ()) != ()
@@ -155,7 +159,9 @@ def test_a_refused_dream_is_followed_by_another(
     assert (result.figures["attempt"], result.figures["attempts_refused"]) == (2.0, 1.0)
     assert (folder.path / "plan.npz").is_file()
     assert (folder.path / "attempt_1" / "track.npz").is_file()
-    assert "efused" in (folder.path / "attempt_1" / "refused.txt").read_text()
+    refused = (folder.path / "attempt_1" / "refused.txt").read_text().strip()
+    assert "efused" in refused
+    assert html.escape(refused) in (folder.path / "index.html").read_text()
     assert not (folder.path / "attempt_1" / "plan.npz").exists()
 
 

@@ -66,7 +66,7 @@ class Page(HTMLParser):
 def test_whole_rollout(make_rollout: MakeRollout) -> None:
     folder = make_rollout().path
     assert re.fullmatch(r"\d{8}T\d{6}Z_sweeping_1001", folder.name)
-    assert set(FILE_NOTES) - {"rollout", "log", "demonstration", "refused.txt"} <= {
+    assert set(FILE_NOTES) - {"rollout", "log", "demonstration", "refused.txt", "judged.txt"} <= {
         path.name for path in folder.iterdir()
     }
     assert len(read_clip(folder / "dream").video.view_1) == 13

@@ -55,6 +55,8 @@ class Attempts:
         self.carried_out += 1
         if verdict is None:
             return False
+        if self._folder is not None and self.moves > 1:
+            self._folder.add_judgement(verdict["text"])
         if self._best is not None and not self._worth(verdict) > self._worth(self._best[1]):
             return False
         self._best = self.number, verdict

@@ -3,7 +3,6 @@
 A folder that was left early, by a failure or a killed process, gives a page too; it says what is missing and why.
 """
 
-import base64
 import html
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +13,7 @@ import cv2
 import numpy as np
 
 from dreamitate_core.arms import load_arms
-from dreamitate_core.clip import Clip, read_clip, read_image, write_image
+from dreamitate_core.clip import Clip, read_clip, write_image
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.plan import Plan, read_plan
 from dreamitate_core.robot import Robot
@@ -24,10 +23,10 @@ from dreamitate_core.video import read_mp4
 
 from .joint_figure import draw_joints
 from .motion import Motion
+from .page_parts import STAGE_LABELS, card, missing, picture, size_in_words, table, video, view_labels
 from .path_figure import STATUS_COLOUR, ToolPaths, draw_path
-from .run_folder import CANCELED, COMPLETED, FAILED, STAGES, of_arm, read_json, read_motion
+from .run_folder import CANCELED, COMPLETED, FAILED, of_arm, read_json, read_motion
 
-STAGE_LABELS = {"photos": "Look", "dream": "Dream", "track": "Track", "plan": "Plan", "execute": "Execute"}
 STAGE_FILES = {
     "photos": "photo_1.png",
     "dream": "dream.mp4",
@@ -37,7 +36,6 @@ STAGE_FILES = {
 }
 SETTING_CHIPS = ("seed", "generator", "tracker", "planner", "robot", "hardware")
 THUMBNAIL_WIDTH = 192
-_CONTROLS = 'onmouseenter="this.controls=true" onmouseleave="this.controls=false"'
 
 FILE_NOTES = {
     "photo_1.png": "what camera 1 saw before",
@@ -47,6 +45,7 @@ FILE_NOTES = {
     "track.npz": "tool poses, covariances, scores, status",
     "tracked.mp4": "the tracked tool drawn over the dream",
     "refused.txt": "why nothing of this dream was carried out",
+    "judged.txt": "what came of this dream",
     "strip.jpg": "all tracked frames in one picture",
     "plan.npz": "planned joint positions, speeds, accelerations, tool poses",
     "path_3d.png": "the tool's path over the table",
@@ -84,6 +83,7 @@ def write_page(folder: Path) -> Path:
         _strip(folder, tracks, record),
         *(_plots(folder, number, record) for number in range(max(len(arms), 1))),
         _notes(notes),
+        *_other_dreams(folder, record),
         _timings(folder),
         _repeat(record),
         _files(folder),
@@ -216,16 +216,16 @@ def _stages(folder: Path, record: dict[str, Any]) -> str:
 
 def _videos(folder: Path, record: dict[str, Any]) -> str:
     photos = "".join(
-        _picture(folder / f"photo_{i}.png", f"the scene from camera {i}", jpeg=True)
+        picture(folder / f"photo_{i}.png", f"the scene from camera {i}", jpeg=True)
         for i in (1, 2)
         if (folder / f"photo_{i}.png").is_file()
     )
-    seen = f'<div class="pair">{photos}</div>' if photos else _missing("photos", record)
+    seen = f'<div class="pair">{photos}</div>' if photos else missing("photos", record)
     cards = [
-        _card("The scene", seen + _view_labels()),
-        _card("Dreamed", _video(folder / "dream.mp4", "dream", record) + _trust(folder)),
-        _card("Tracked", _video(folder / "tracked.mp4", "track", record)),
-        _card("Executed", _video(folder / "execution.mp4", "execute", record)),
+        card("The scene", seen + view_labels()),
+        card("Dreamed", video(folder / "dream.mp4", "dream", record) + _trust(folder)),
+        card("Tracked", video(folder / "tracked.mp4", "track", record)),
+        card("Executed", video(folder / "execution.mp4", "execute", record)),
     ]
     return f'<div class="two">{cards[0]}{cards[1]}</div><div class="two">{cards[2]}{cards[3]}</div>'
 
@@ -242,10 +242,10 @@ def _trust(folder: Path) -> str:
 
 def _strip(folder: Path, tracks: dict[str, ToolTrajectory], record: dict[str, Any]) -> str:
     if not (folder / "strip.jpg").is_file():
-        return _card("Frame by frame", _missing("dream", record))
-    content = f'<div class="strip">{_picture(folder / "strip.jpg", "12 stereo pairs")}'
+        return card("Frame by frame", missing("dream", record))
+    content = f'<div class="strip">{picture(folder / "strip.jpg", "12 stereo pairs")}'
     if not tracks:
-        return _card("Frame by frame", f"{content}</div>{_missing('track', record)}")
+        return card("Frame by frame", f"{content}</div>{missing('track', record)}")
     rows = "".join(f'<div class="quality">{_quality(track)}</div>' for track in tracks.values())
     legend = "".join(
         f'<span><i style="background:{colour}"></i>{status.name.lower().replace("_", " ")}</span>'
@@ -253,7 +253,7 @@ def _strip(folder: Path, tracks: dict[str, ToolTrajectory], record: dict[str, An
     )
     which = f" of {', '.join(html.escape(tool) for tool in tracks)}" if len(tracks) > 1 else ""
     bars = f'{rows}</div><div class="legend">tracker\'s score and status{which}: {legend}</div>'
-    return _card("Frame by frame", content + bars)
+    return card("Frame by frame", content + bars)
 
 
 def _quality(track: ToolTrajectory) -> str:
@@ -266,16 +266,28 @@ def _quality(track: ToolTrajectory) -> str:
 
 def _plots(folder: Path, number: int, record: dict[str, Any]) -> str:
     path, joints, preview = (folder / of_arm(name, number) for name in ("path_3d.png", "joints.png", "preview.png"))
-    left = _picture(path, "the tool's path", "plot") if path.is_file() else _missing("track", record)
-    right = _picture(joints, "the joints", "plot") if joints.is_file() else _missing("plan", record)
-    first = _card("Before the arm moved", _picture(preview, "the preview", "plot")) if preview.is_file() else ""
-    return first + _card("Path of the tool", left) + _card("Joints", right)
+    left = picture(path, "the tool's path", "plot") if path.is_file() else missing("track", record)
+    right = picture(joints, "the joints", "plot") if joints.is_file() else missing("plan", record)
+    first = card("Before the arm moved", picture(preview, "the preview", "plot")) if preview.is_file() else ""
+    return first + card("Path of the tool", left) + card("Joints", right)
 
 
 def _notes(notes: list[str]) -> str:
     """Return what the planner has to say, each thing once."""
     said = "".join(f"<p>{html.escape(note)}</p>" for note in dict.fromkeys(notes))
-    return _card("The planner's notes", said) if said else ""
+    return card("The planner's notes", said) if said else ""
+
+
+def _other_dreams(folder: Path, record: dict[str, Any]) -> list[str]:
+    """Return a card for each dream that was put away: what came of it, how it was tracked, and the arms' motion."""
+    cards = []
+    for path in sorted(folder.glob("attempt_*"), key=lambda path: int(path.name.rpartition("_")[2])):
+        said = [file.read_text().strip() for name in ("refused.txt", "judged.txt") if (file := path / name).is_file()]
+        seen = [file for name in ("tracked.mp4", "execution.mp4") if (file := path / name).is_file()]
+        videos = "".join(f"<div>{video(file, 'dream', record)}</div>" for file in seen or [path / "dream.mp4"])
+        title = f"Dream {path.name.rpartition('_')[2]} of several"
+        cards.append(card(title, f'<p>{html.escape(" ".join(said))}</p><div class="two">{videos}</div>'))
+    return cards
 
 
 def _timings(folder: Path) -> str:
@@ -286,7 +298,7 @@ def _timings(folder: Path) -> str:
         for stage, seconds in timings.items()
     )
     total = f"<span>together</span><span></span><b>{sum(timings.values()):.2f} s</b>"
-    return _card("Time per stage", f'<div class="bars">{rows}{total}</div>') if timings else ""
+    return card("Time per stage", f'<div class="bars">{rows}{total}</div>') if timings else ""
 
 
 def _repeat(record: dict[str, Any]) -> str:
@@ -299,8 +311,8 @@ def _repeat(record: dict[str, Any]) -> str:
         "versions": {**record.get("versions", {}), "git revision": record.get("git_revision", "")},
         "machine": record.get("machine", {}),
     }
-    tables = "".join(f"<details><summary>{name}</summary>{_table(group)}</details>" for name, group in groups.items())
-    return _card("Make it again", f"<pre>{html.escape(command)}</pre>{tables}")
+    tables = "".join(f"<details><summary>{name}</summary>{table(group)}</details>" for name, group in groups.items())
+    return card("Make it again", f"<pre>{html.escape(command)}</pre>{tables}")
 
 
 def _files(folder: Path) -> str:
@@ -309,7 +321,7 @@ def _files(folder: Path) -> str:
         rows += [_file_row(folder / name, note), _file_row(folder / of_arm(name, 1), f"{note}; of the second arm")]
     for path in sorted(folder.glob("attempt_*")):
         rows.append(_file_row(path, "another dream, refused or not as good as the one on this page"))
-    return _card("Files", f"<table>{''.join(rows)}</table>")
+    return card("Files", f"<table>{''.join(rows)}</table>")
 
 
 def _file_row(path: Path, note: str) -> str:
@@ -319,58 +331,8 @@ def _file_row(path: Path, note: str) -> str:
     size, name = sum(file.stat().st_size for file in inside), path.name
     return (
         f'<tr><td><a href="{name}">{name}{"/" if path.is_dir() else ""}</a></td><td>{note}</td>'
-        f'<td class="size">{_bytes(size)}</td></tr>'
+        f'<td class="size">{size_in_words(size)}</td></tr>'
     )
-
-
-def _missing(stage: str, record: dict[str, Any]) -> str:
-    """Return the box that stands where a stage's product would be, with the reason."""
-    failed = record.get("failed_stage")
-    order = ("photos", *STAGES)
-    if failed == stage:
-        why = f"{STAGE_LABELS[stage]} failed: {record.get('reason') or 'no reason was given'}"
-    elif failed in order and stage in order and order.index(failed) < order.index(stage):
-        why = f"Not reached: {STAGE_LABELS[failed].lower()} failed before."
-    elif record.get("ended") == CANCELED:
-        why = "Not reached: the rollout was stopped before."
-    elif record.get("ended") == COMPLETED:
-        why = "Not kept by this rollout."
-    else:
-        why = f"Missing: {record.get('reason') or 'the rollout was cut off before.'}"
-    return f'<div class="missing">{html.escape(why)}</div>'
-
-
-def _card(title: str, content: str) -> str:
-    return f'<section class="card"><h2>{title}</h2>{content}</section>'
-
-
-def _video(path: Path, stage: str, record: dict[str, Any]) -> str:
-    if not path.is_file():
-        return _missing(stage, record)
-    source = f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    return f'<video src="{source}" autoplay loop muted playsinline {_CONTROLS}></video>{_view_labels()}'
-
-
-def _picture(path: Path, text: str, kind: str = "", jpeg: bool = False) -> str:
-    """Return a picture inside the page; large photos as JPEG."""
-    if jpeg:
-        image = cv2.imencode(".jpg", cv2.cvtColor(read_image(path), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
-        data, form = image[1].tobytes(), "jpeg"
-    else:
-        data, form = path.read_bytes(), "jpeg" if path.suffix == ".jpg" else "png"
-    source = f"data:image/{form};base64,{base64.b64encode(data).decode()}"
-    return f'<img class="{kind}" src="{source}" alt="{html.escape(text)}">'
-
-
-def _view_labels() -> str:
-    return '<div class="views"><span>camera 1</span><span>camera 2</span></div>'
-
-
-def _table(rows: dict[str, Any]) -> str:
-    cells = (
-        f"<tr><td>{html.escape(str(name))}</td><td>{html.escape(str(value))}</td></tr>" for name, value in rows.items()
-    )
-    return f"<table>{''.join(cells)}</table>"
 
 
 def _plain_setting(record: dict[str, Any], name: str) -> str:
@@ -379,7 +341,3 @@ def _plain_setting(record: dict[str, Any], name: str) -> str:
 
 def _setting(record: dict[str, Any], name: str) -> str:
     return html.escape(_plain_setting(record, name))
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB" if size >= 2**20 else f"{max(1, round(size / 2**10))} KiB"

@@ -6,7 +6,7 @@ dream/, dream.mp4          the dreamed clip; both views        motion.npz      t
 track.npz, tracked.mp4     where the tools are; drawn over it  execution.mp4   both cameras during the motion
 timings.json               seconds per stage                   verdict.json    how it ended, figures, all settings
 path_3d.png, joints.png, strip.jpg, index.html                 made from the others by `report.write_page`
-refused.txt                why nothing of this dream was carried out
+refused.txt, judged.txt    of several dreams: why nothing of this one was carried out, or what came of it
 attempt_1/, attempt_2/ ... the same of other attempts, which were refused or not the best: above is the best or running
 rollout/                   the bag, if one was recorded
 What there is of each arm is there of the second one too: plan_2.npz, motion_2.npz, preview_2.png, ...
@@ -155,6 +155,10 @@ class RunFolder:
     def add_refusal(self, why: str) -> None:
         """Keep why the running attempt was refused."""
         (self.path / "refused.txt").write_text(f"{why}\n")
+
+    def add_judgement(self, text: str) -> None:
+        """Keep what came of the running attempt, one of several."""
+        (self.path / "judged.txt").write_text(f"{text}\n")
 
     def add_timing(self, stage: str, seconds: float) -> None:
         """Keep how long a stage took, in all attempts together."""
