@@ -75,6 +75,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
     dreams = [generator.dreams(photo, photo[:, ::-1], load_rig("paper"), seed, show)[0] for seed in (1, 1, 2)]
     assert dreams[0].video.view_1.shape == (13, 32, 64, 3)
     assert dreams[0].rig.camera_1.width == 64
+    assert np.array_equal(dreams[0].video.view_1[0], dreams[0].background_1)  # nothing has moved yet
     assert np.array_equal(dreams[0].video.frames(), dreams[1].video.frames())
     assert not np.array_equal(dreams[0].video.frames(), dreams[2].video.frames())
     assert fractions[-1] == 1.0

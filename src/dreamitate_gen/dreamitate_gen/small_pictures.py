@@ -87,17 +87,18 @@ class SmallPictures(nn.Module):
         """Return frames (B, F, 3, H, W) in 0..1 of latents (B, F, C, h, w) over the photos (B, 2, 3, H, W).
 
         conditions: those the latents were sampled with. The finishing network may compute in half precision, as it was
-        trained; the codec never does.
+        trained; the codec never does. The first frame is camera 1's photo: nothing has moved yet.
         """
         with torch.autocast(photos.device.type, enabled=False):
             decoded = self.codec_frames(latents, photos, frames)
+        bare = torch.tensor([FRAME_TIMES[i] == 0 for i in frames], device=photos.device).view(1, -1, 1, 1, 1)
+        decoded = torch.where(bare, _own_photos(photos, frames).unflatten(0, decoded.shape[:2]), decoded)
         if self.refiner is None or conditions.points is None:
             return decoded
         points = both_views(conditions.points, frames).flatten(0, 1)
         views = torch.tensor([FRAME_VIEWS[i] for i in frames], device=photos.device).repeat(len(photos))
         refined = self.refiner(decoded.flatten(0, 1), _own_photos(photos, frames), points, views)
-        shows_tool = torch.tensor([FRAME_TIMES[i] > 0 for i in frames], device=photos.device).view(1, -1, 1, 1, 1)
-        return torch.where(shows_tool, refined.clamp(0, 1).unflatten(0, decoded.shape[:2]), decoded)
+        return torch.where(bare, decoded, refined.clamp(0, 1).unflatten(0, decoded.shape[:2]))
 
     def codec_frames(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
         """Return what `decode` returns, before the finishing network."""
