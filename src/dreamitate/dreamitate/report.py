@@ -281,12 +281,13 @@ def _notes(notes: list[str]) -> str:
 def _other_dreams(folder: Path, record: dict[str, Any]) -> list[str]:
     """Return a card for each dream that was put away: what came of it, how it was tracked, and the arms' motion."""
     cards = []
-    for path in sorted(folder.glob("attempt_*"), key=lambda path: int(path.name.rpartition("_")[2])):
+    for path in sorted(folder.glob("attempt_*")):
         said = [file.read_text().strip() for name in ("refused.txt", "judged.txt") if (file := path / name).is_file()]
         seen = [file for name in ("tracked.mp4", "execution.mp4") if (file := path / name).is_file()]
         videos = "".join(f"<div>{video(file, 'dream', record)}</div>" for file in seen or [path / "dream.mp4"])
-        title = f"Dream {path.name.rpartition('_')[2]} of several"
-        cards.append(card(title, f'<p>{html.escape(" ".join(said))}</p><div class="two">{videos}</div>'))
+        text = html.escape(" ".join(said)) or "It was not carried to its end."
+        title = f"Dream {path.name.removeprefix('attempt_')} of several"
+        cards.append(card(title, f'<p>{text}</p><div class="two">{videos}</div>'))
     return cards
 
 
