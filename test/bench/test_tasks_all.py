@@ -21,7 +21,10 @@ def made_up_result(task: str, generator: str, seed: int) -> dict[str, Any]:
     """A demonstration always succeeds; a dream with even seeds, and of few clips never."""
     good = generator == "replay" or (seed % 2 == 0 and generator != "rotation_third")
     iou = 0.9 if good else 0.4
-    figures = {"iou": iou, "rotation_error_rad": 1.0 - iou} if task == "push_shape" else {"rotation_rad": 0.6}
+    figures = {"rotation_rad": 0.6}
+    if task == "push_shape":
+        first = {"iou_at_first": 0.25, "rotation_error_at_first_rad": 0.5}
+        figures = {"iou": iou, "rotation_error_rad": 1.0 - iou, **first}
     stage = "policy" if generator == "diffusion_policy" else "track"
     return {
         "success": good,
@@ -31,6 +34,14 @@ def made_up_result(task: str, generator: str, seed: int) -> dict[str, Any]:
         "timings": {"plan": 2.0},
         "seconds": 90.0,
         "defect": False,
+        "object": "letter_a" if seed % 2 == 0 else "letter_b",
+        "made": {
+            "from": f"2026-01-0{seed - 999}",
+            "to": f"2026-01-0{seed - 999}",
+            "git_revisions": ["abc" if generator == "replay" else "def"],
+            "machines": ["Abacus, 2 cores"],
+            "versions": [{"numpy": "2"}],
+        },
     }
 
 
@@ -67,6 +78,8 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.mkdir(parents=True)
         kind = "diffusion_policy" if folder == policy else "small"
         says = {"task": path.name.split("_")[0], "clips": clips, "kind": kind, "seen": 10 * clips, "elapsed_s": 120.0}
+        if kind == "small":
+            says |= {"finish_seen": clips, "finish_s": 60.0, "begun_seen": 1, "begun_s": 60.0}
         (path / "model.json").write_text(json.dumps({**says, "done": 1.0}))
         (path / "model.safetensors").write_bytes(b"weights")
         (path / "curve.csv").write_text("step,samples,loss\n1,10,0.5\n2,20,0.25\n")
@@ -84,25 +97,31 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     last = capsys.readouterr().out.splitlines()[-1]
     assert last == "10 of 14 cells, 4 not trained; report: runs/bench/report.md"
     text = Path("runs/bench/report.md").read_text()
-    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| ")}
+    first = text[: text.index("## ")].splitlines()
+    rows = {line.split("|")[1].strip(): line for line in first if line.startswith("| ")}
     assert set(rollout_task_names()) <= set(rows)
     assert rows["sweeping"].split("|")[2:5] == [" 4/4 (51-100 %) ", " 2/4 (15-85 %) ", " not trained "]
     assert rows["rotation"].split("|")[4] == " 2/4 (15-85 %) "
     assert rows["scooping"].count("not trained") == 2
-    assert "mIoU 0.650 (0.400-0.900); 20.1 deg (5.7-34.4); 2/4" in rows["push_shape"]
+    iou, turn = "mIoU 0.650 (0.400 to 0.900; at first 0.250)", "20.1 deg (5.7 deg to 34.4 deg; at first 28.6 deg)"
+    assert f"{iou}; rotation error {turn}; 2/4" in rows["push_shape"]
     assert "mIoU 0.731" in rows["push_shape"]  # the paper's
     curve = text[text.index("## Fewer") : text.index("## Training")]
-    assert [line.split("|")[3:5] for line in curve.splitlines() if line.startswith("| rot")] == [
-        [" 300 ", " 0/4 (0-49 %) "],
-        [" 600 ", " 2/4 (15-85 %) "],
-        [" 900 ", " 2/4 (15-85 %) "],
+    assert [line.split("|")[3:6] for line in curve.splitlines() if line.startswith("| rot")] == [
+        [" 300 ", " 3301 ", " 0/4 (0-49 %) "],
+        [" 600 ", " 6601 ", " 2/4 (15-85 %) "],
+        [" 900 ", " 9901 ", " 2/4 (15-85 %) "],
     ]
     stages = text[text.index("## Failures") : text.index("## Fewer")]
     assert "| Trials | failed: policy | failed: track | done after refused dreams | seconds per trial |" in stages
     assert "| rotation, dream, 300 demonstrations |  | 4 |  | 90 |" in stages
-    assert "All trials took 1.0 hours of one worker; 2 ran side by side." in text
+    assert "`, 2026-01-01 to 2026-01-04, commit abc, def, on Abacus, 2 cores. Successes" in text
+    assert "All trials took 1.0 hours of one worker; 2 ran side by side in the last run." in text
+    assert "| sweeping | letter_a | 2/2 | 2/2 | - |" in text
+    assert "| sweeping | letter_b | 2/2 | 0/2 | - |" in text
     training = text[text.index("## Training") : text.index("## Pictures")]
     assert "| rotation, Diffusion Policy | 890 | 8900 | 2 |" in training
+    assert "| rotation, dream | 900 | 9901 | 4 |" in training
     assert "(curves.png)" in training
     assert "(fractions.png)" in text
     for name in ("curves", "fractions"):
@@ -114,6 +133,8 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     assert {"machine", "versions", "git_revision", "date"} <= set(report)
     cell = report["cells"]["rotation_diffusion_policy"]
     assert (cell["clips"], cell["failures_by_stage"]) == (890, {"policy": 2})
+    assert cell["made"]["git_revisions"] == ["def"]
+    assert "made" not in cell["results"]["1000"]
     for sheet in cell["sheets"]:
         assert (Path("runs/bench") / sheet).is_file()
         assert f"({sheet})" in text
@@ -147,6 +168,30 @@ def test_what_is_done_comes_first(models: Path, ran: list[object], monkeypatch: 
     bench()
     assert (asked[-1], len(asked)) == ("push_shape_svd", 12)
     assert Path("runs/bench/report.md").read_text().count("not run yet") == 1
+
+
+@pytest.mark.parametrize("folder", ["models/rotation", "runs/train/rotation_diffusion_policy/model"])
+def test_an_unfinished_model_is_not_measured(
+    folder: str, models: Path, ran: list[tuple[str, str, int]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    says = models.parent / folder / "model.json"
+    says.write_text(json.dumps({**json.loads(says.read_text()), "done": 0.8}))
+    bench()
+    generator = "svd" if folder == "models/rotation" else "diffusion_policy"
+    assert ("rotation", generator, 1000) not in ran
+    assert "is trained to 80 % only. Go on with: dreamitate train" in capsys.readouterr().out
+
+
+def test_a_task_that_averages_one_figure_alone(
+    models: Path, ran: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = made_up_result("push_shape", "replay", 1000)
+    alone = {**whole, "figures": {"iou": 0.9}}
+    monkeypatch.setattr(tasks_trials, "run_all", lambda seeds, *_: iter([(seed, alone) for seed in seeds]))
+    assert bench() == 0
+    text = Path("runs/bench/report.md").read_text()
+    assert "mIoU 0.900 (0.900 to 0.900); 4/4" in text
+    assert "rotation error" not in text
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from dreamitate import pipeline
 from dreamitate.glimpses import SIZE, Glimpse
+from dreamitate.motion import Moved, move
 from dreamitate.run_folder import CANCELED, COMPLETED, FAILED, RunFolder, read_json
 from dreamitate_core.camera import Image, load_rig
 from dreamitate_core.clip import Clip, read_clip
@@ -133,6 +134,35 @@ def test_the_best_of_several_attempts(stages: Callable[[Tracker], None], tmp_pat
     assert (read_clip(folder.path / "dream").goals or ()) != ()
 
 
+def test_why_a_later_attempt_was_stopped_is_said(
+    stages: Callable[[Tracker], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first push ends early and counts, for the arm stops in the second one."""
+    moves = 0
+
+    def short(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        track = true_tracks(clip)["pusher"]
+        poses = track.transform_tool_to_frame.copy()
+        poses[6:] = poses[6]
+        return {"pusher": replace(track, transform_tool_to_frame=poses)}
+
+    def stopped_at_last(*given: Any, **named: Any) -> Moved:
+        nonlocal moves
+        moves += 1
+        moved = move(*given, **named)
+        return replace(moved, problem="The tip is off its path.") if moves == 2 else moved
+
+    stages(short)
+    monkeypatch.setattr(pipeline, "move", stopped_at_last)
+    result = pipeline.run_episode("push_shape", 1003, "replay")
+    assert not result.success
+    assert result.figures["attempt"] == 1.0
+    assert moves == result.figures["attempts"] == 2.0
+    assert result.reason.endswith("; attempt 2 was not carried through (execute: The tip is off its path.)")
+    assert result.failed_stage is not None
+    assert not result.reason.startswith(";")
+
+
 @pytest.mark.usefixtures("small_film")
 def test_a_refused_dream_is_followed_by_another(
     stages: Callable[[Tracker], None], folder: RunFolder, monkeypatch: pytest.MonkeyPatch
@@ -196,16 +226,22 @@ def test_a_policy_in_place_of_dream_and_track(monkeypatch: pytest.MonkeyPatch) -
     assert np.abs(seen.path[0].astype(int) - seen.photo).max() > 50  # the brush's outline
 
 
-def test_refused_plan_is_a_result(stages: Callable[[Tracker], None], folder: RunFolder) -> None:
+@pytest.mark.parametrize(("first", "to_blame"), [(6, "track"), (0, "plan")])
+def test_refused_plan_is_a_result(
+    first: int, to_blame: str, stages: Callable[[Tracker], None], folder: RunFolder
+) -> None:
+    """A track that jumps is no tool's path; one that lies far away as a whole is one that the arm cannot follow."""
+
     def far_away(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
         track = true_tracks(clip)["brush"]
         poses = track.transform_tool_to_frame.copy()
-        poses[6:, 0, 3] += 3.0
+        poses[first:, 0, 3] += 3.0
         return {"brush": replace(track, transform_tool_to_frame=poses)}
 
     stages(far_away)
     result = pipeline.run_episode("sweeping", SEED, "replay", folder=folder)
-    assert (result.success, result.failed_stage) == (False, "plan")
+    assert (result.success, result.failed_stage) == (False, to_blame)
+    assert result.object == make_scene(load_task("sweeping"), SEED, "test").objects[0].kind.name
     assert "efused" in result.reason
     verdict = read_json(folder.path / "verdict.json")
     assert (verdict["ended"], verdict["failed_stage"], verdict["success"]) == (FAILED, "plan", None)

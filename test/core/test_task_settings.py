@@ -1,5 +1,6 @@
 """What a task file says of its goal and its attempts."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,14 @@ from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import load_task
 
 TASK = "description: d\nrobot: ur5\ntools: [pusher]\nrig: paper\nclip_duration_s: 2.0\n"
+
+
+def test_the_size_of_dreams_is_in_the_file() -> None:
+    task = load_task("sweeping")
+    assert task.dream_size == (768, 448)
+    generator = {name: value for name, value in task.section("generator").items() if name != "width"}
+    with pytest.raises(DreamitateError, match=r"sweeping.yaml needs the number width; it is missing"):
+        replace(task, settings={**task.settings, "generator": generator}).dream_size  # noqa: B018
 
 
 def test_push_shape_shows_its_goal_and_sweeping_does_not() -> None:
@@ -30,6 +39,10 @@ def test_people_who_turn_things_have_a_habit() -> None:
         ("best_way_share: 0", "best_way_share must be a number above 0 and at most 1; it is 0"),
         ("best_way_share: often", "it is 'often'"),
         ("turn_rad: 6.3", "turn_rad must be a number of radians from 0 to 3.1416; it is 6.3"),
+        ("mirrored: maybe", "mirrored must be true or false; it is 'maybe'"),
+        ("clip_duration_s: 0", "clip_duration_s must be a number of seconds above 0; it is 0"),
+        ("clip_duration_s: .nan", "above 0; it is nan"),
+        ("clip_duration_s: soon", "above 0; it is 'soon'"),
     ],
 )
 def test_what_makes_no_sense_is_named(line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +61,7 @@ def test_what_makes_no_sense_is_named(line: str, said: str, tmp_path: Path, monk
         (b"- sweeping\n", "must hold named values, .*; it holds list"),
         (b"", "it holds NoneType"),
         (b"robot: ur5\n", "bad.yaml lacks 'description'"),
-        (TASK.replace("2.0", "soon").encode(), "bad.yaml is not a task file: .*'soon'"),
+        (TASK.replace("[pusher]", "7").encode(), "bad.yaml is not a task file: .*'int'"),
     ],
 )
 def test_a_file_that_is_no_task_is_one_line(

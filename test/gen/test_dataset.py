@@ -1,6 +1,7 @@
 """Packing clips, reading batches, and the changes that training makes to them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, load_rig
 from dreamitate_core.clip import Clip, write_clip
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.task import load_task
 from dreamitate_core.tool import load_tool
 from dreamitate_gen import dataset
 from dreamitate_gen.dataset import (
@@ -154,12 +156,16 @@ def test_a_tools_points_span_it(name: str) -> None:
     assert np.allclose(points[0], 0.5 * (points[1] + points[2]), atol=0.011)
 
 
-def test_only_one_symmetric_tool_may_be_mirrored() -> None:
-    brush, scoop, pusher = load_tool("brush"), load_tool("scoop"), load_tool("pusher")
-    assert mirrored_part([brush]) == "clips"
-    assert mirrored_part([pusher]) == "photos"  # its left is green, its right blue
-    assert mirrored_part([scoop]) == "nothing"
-    assert mirrored_part([brush, brush]) == "nothing"
+def test_only_what_a_task_says_of_one_symmetric_tool_is_mirrored() -> None:
+    names = "sweeping", "push_shape", "scooping", "rotation"
+    sweeping, push_shape, scooping, rotation = (load_task(name) for name in names)
+    assert mirrored_part(sweeping) == "clips"
+    assert mirrored_part(push_shape) == "photos"  # its tool's left is green, its right blue
+    assert mirrored_part(scooping) == mirrored_part(rotation) == "nothing"
+    assert mirrored_part(replace(sweeping, settings={**sweeping.settings, "mirrored": False})) == "nothing"
+    for task in (scooping, rotation):
+        with pytest.raises(DreamitateError, match=r"says mirrored: true.*its tools are (scoop|box_left, box_right)\."):
+            mirrored_part(replace(task, settings={**task.settings, "mirrored": True}))
 
 
 def test_photos_are_mirrored_where_clips_may_not_be(clip_folder: Callable[[int], Path]) -> None:

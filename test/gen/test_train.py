@@ -17,8 +17,9 @@ from dreamitate_core.task import Task
 from dreamitate_gen import marks, refine_training
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.dataset import PackedClips, pack
+from dreamitate_gen.effort import samples_seen, training_s
 from dreamitate_gen.finish import train_finish
-from dreamitate_gen.model_folder import load_small, save_small
+from dreamitate_gen.model_folder import load_small, read_settings, save_small
 from dreamitate_gen.picture_size import picture_size
 from dreamitate_gen.refiner import Refiner
 from dreamitate_gen.registry import load_generator
@@ -61,6 +62,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(
     for name, value in one.state_dict().items():
         assert torch.equal(value, trained[name]), name
     assert settings["step"] == 6
+    assert settings["done"] == 1.0
     curves = [(tmp_path / name / "curve.csv").read_text().splitlines() for name in ("whole", "halves")]
     assert len(curves[0]) == 2
     assert curves[0][-1].split(",")[:2] == curves[1][-1].split(",")[:2]
@@ -151,15 +153,62 @@ def test_a_run_may_begin_from_a_finished_model(clip_folder: Callable[[int], Path
     data = clip_folder(2)
     model, settings = load_small(train(task, data, tmp_path / "first", settings=replace(TINY, steps=1)))
     model.pictures.refiner = Refiner(width=8, points=4)
-    save_small(tmp_path / "finished", model, {"sampling": settings["sampling"]})
+    spent = {"seen": 7, "finish_seen": 3, "elapsed_s": 20.0, "finish_s": 5.0}
+    save_small(tmp_path / "finished", model, {"sampling": settings["sampling"], **spent})
     still = replace(TINY, steps=1, seed=1, learning_rate=0.0, encoder_learning_rate=0.0)
-    begun = load_small(train(task, data, tmp_path / "second", settings=still, start=tmp_path / "finished"))[0]
+    begun, says = load_small(train(task, data, tmp_path / "second", settings=still, start=tmp_path / "finished"))
+    assert (says["begun_seen"], says["begun_s"]) == (7 + 3, 20.0 + 5.0)
+    assert samples_seen(says) == says["seen"] + 10
+    assert training_s(says) == says["elapsed_s"] + 25.0
     anew = load_small(train(task, data, tmp_path / "third", settings=still))[0]
     weight, apart = (m.unet.conv_in.weight for m in (begun, anew))
     assert torch.allclose(weight, model.unet.conv_in.weight, atol=2e-3)
     assert not torch.allclose(apart, model.unet.conv_in.weight, atol=2e-2)
     with pytest.raises(DreamitateError, match="another network"):
         train(task, data, tmp_path / "fourth", settings=replace(still, embedding=32), start=tmp_path / "finished")
+
+
+class _KilledError(Exception):
+    """What ends a training in the middle."""
+
+
+def test_a_training_that_is_cut_off_while_it_finishes_goes_on_there(
+    clip_folder: Callable[[int], Path], task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then, the model says that it is not finished; once it is, nothing is done again."""
+    monkeypatch.setattr(refine_training, "CROP", 16)
+    monkeypatch.setattr(refine_training, "SAVE_EVERY_S", 0.0)
+    monkeypatch.setattr(marks, "STEPS", 3)
+    data, settings = clip_folder(2), replace(TINY, steps=1, refine_share=0.5)
+    seen: list[float] = []
+
+    def run(stop: bool) -> Path:
+        def progress(stage: str, fraction: float) -> None:
+            if stage == "training the finish":
+                seen.append(fraction)
+                if stop and len(seen) == 3:
+                    raise _KilledError
+
+        return train(task, data, tmp_path, 6.0, settings, progress=progress)
+
+    with pytest.raises(_KilledError):
+        run(stop=True)
+    half = read_settings(tmp_path / "model")
+    assert (half["done"], half["step"], half.get("finish_seen")) == (0.5, 1, None)
+    assert load_small(tmp_path / "model")[0].pictures.refiner is None
+    with monkeypatch.context() as patch:
+        patch.setattr(refine_training, "fit_marks", None)  # they are known already
+        whole = run(stop=False)
+    assert seen[3] >= seen[1] > 0.0
+    says = read_settings(whole)
+    assert (says["done"], says["finish_s"]) == (1.0, 3.0)
+    assert says["finish_seen"] >= 8 * 2
+    assert not (tmp_path / "finish").exists()
+    weights = (whole / "pictures" / "model.safetensors").read_bytes()
+    count = len(seen)
+    assert run(stop=False) == whole
+    assert len(seen) == count
+    assert (whole / "pictures" / "model.safetensors").read_bytes() == weights
 
 
 def test_the_finish_alone_is_trained_again(

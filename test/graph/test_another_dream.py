@@ -10,7 +10,7 @@ from dreamitate_msgs.action import ExecuteTrajectory, GenerateVideo, TrackTool
 
 from dreamitate.attempts import Attempts, moves_of
 from dreamitate.coordinator_node import CoordinatorNode, _Run
-from dreamitate.run_folder import RunFolder
+from dreamitate.run_folder import Ending, RunFolder
 from dreamitate_core.task import load_task
 from dreamitate_exec.codes_node import CODE_OF_REASON
 from dreamitate_exec.refusal import Reason
@@ -26,7 +26,13 @@ RollOut = Callable[..., _Run]
 
 
 @pytest.fixture
-def roll_out(tmp_path: Path) -> RollOut:
+def published() -> list[Ending]:
+    """The endings whose verdicts were published."""
+    return []
+
+
+@pytest.fixture
+def roll_out(tmp_path: Path, published: list[Ending]) -> RollOut:
     """Carry out a rollout whose attempts end so: an error in a stage, a verdict, or None where nobody judges.
 
     Fails where an attempt follows that should not, or one is missing.
@@ -48,8 +54,9 @@ def roll_out(tmp_path: Path) -> RollOut:
         node: Any = SimpleNamespace(
             value={"simulated": False, "generator": generator}.get,  # not simulated: there is no scene to set up
             _attempt=attempt,
-            _verdicts=SimpleNamespace(publish=lambda _: None),
-            _verdict=lambda *_: None,
+            _verdicts=SimpleNamespace(publish=published.append),
+            _verdict=lambda _, ending: ending,
+            _take_verdict=lambda run, goal: CoordinatorNode._take_verdict(node, run, goal),
         )
         try:
             CoordinatorNode._stages(node, run, goal, 5)
@@ -105,6 +112,18 @@ def test_what_another_dream_does_not_mend_ends_it(roll_out: RollOut, code: int) 
 def test_no_dream_follows_what_ended_a_motion(roll_out: RollOut) -> None:
     with pytest.raises(StageError):
         roll_out([LOST], stage="execute")
+
+
+def test_how_the_best_push_ended_is_said_where_a_later_one_was_stopped(
+    roll_out: RollOut, published: list[Ending]
+) -> None:
+    stopped = StageError(ExecuteTrajectory.Result.OFF_PATH, "The arm left its path.")
+    with pytest.raises(StageError, match="left its path"):
+        roll_out([SHORT, stopped], moves=4, stage="execute")
+    (ending,) = published
+    assert ending.success is False
+    assert ending.figures == {"iou": 0.5, "attempt": 1.0, "attempts": 2.0, "attempts_refused": 0.0}
+    assert ending.text.startswith("IoU 0.5.")
 
 
 def test_a_refused_clip_is_not_shown_again(roll_out: RollOut) -> None:

@@ -119,6 +119,16 @@ def test_the_judge_counts_overlap_and_turn(scene: Scene) -> None:
     assert lying_at(scene, goal.x, goal.y + 0.2, goal.yaw)["iou"] == 0.0
 
 
+def test_the_judge_says_how_the_piece_lay_at_first(scene: Scene, best: Sweep) -> None:
+    start = scene.objects[0]
+    untouched, pushed = lying_at(scene, start.x, start.y, start.yaw), best.verdict.figures
+    assert pushed["iou_at_first"] == pytest.approx(untouched["iou"], abs=1e-3)
+    assert pushed["iou_at_first"] < pushed["iou"]
+    first = pushed["rotation_error_at_first_rad"]
+    assert first == pytest.approx(untouched["rotation_error_rad"], abs=1e-3)
+    assert first > pushed["rotation_error_rad"]
+
+
 def test_goals_that_look_alike_are_equal(task: Task, kinds: dict[str, dict[str, ObjectKind]], scene: Scene) -> None:
     square = kinds["test"]["square"]
     start, goal = Placed(square, "piece", 0.0, 0.0, 0.2), Placed(square, "goal", 0.1, 0.0, 0.2 + np.deg2rad(80.0))

@@ -148,18 +148,23 @@ class CoordinatorNode(StageNode):
                 self._attempt(run, goal, seed)
             except StageError as problem:
                 if run.name == "execute" or problem.code not in REFUSALS:
+                    self._take_verdict(run, goal)
                     raise
                 refusal = problem
                 run.refuse(problem)
                 if self.value("generator") == "replay":  # it would be the same again
                     break
+        self._take_verdict(run, goal)
+        if refusal is not None and not run.tries.carried_out:
+            raise refusal
+
+    def _take_verdict(self, run: "_Run", goal: Goal) -> None:
+        """Note and publish the best attempt's verdict, where there is one."""
         if run.tries.is_judged:
             run.verdict = run.tries.verdict()
             run.ending.success = bool(run.verdict["success"])
             run.ending.figures, run.ending.text = run.verdict["figures"], run.verdict["text"]
             self._verdicts.publish(self._verdict(goal, run.ending))
-        elif refusal is not None and not run.tries.carried_out:
-            raise refusal
 
     def _attempt(self, run: "_Run", goal: Goal, seed: int) -> None:
         """Dream, track, plan, move and judge once, from how things lie."""

@@ -17,7 +17,7 @@ from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import ToolTrajectory
-from dreamitate_exec.refusal import PlanRefused
+from dreamitate_exec.refusal import OF_THE_TRACK, PlanRefused, Reason
 
 from . import blame
 from .attempts import MOST_DREAMS, Attempts
@@ -31,15 +31,16 @@ class EpisodeResult:
     """What came of an episode.
 
     failed_stage: "dream" or "track" ("policy" in place of both), "plan" or "execute" where the task was not done, else
-    None: the stage that refused, or, where all stages ran, the one that `blame.find` holds responsible; "photos" where
-    there was no scene to look at.
-    reason: why, in one line; figures: what was measured, SI units in the names, where no attempt was carried through of
-    things as they lie; timings: seconds per stage.
+    None: the stage that refused (where a plan was refused for what its track is, the one that gave it), or, where all
+    stages ran, the one that `blame.find` holds responsible; "photos" where there was no scene to look at.
+    reason: why, in one line; object: the name of the scene's first one; figures: what was measured, SI units in the
+    names, where no attempt was carried through of things as they lie; timings: seconds per stage.
     """
 
     success: bool
     failed_stage: str | None = None
     reason: str = ""
+    object: str = ""
     figures: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
 
@@ -87,7 +88,8 @@ def run_episode(
         ending.success, ending.text, ending.blame = result.success, episode.verdict_text, result.failed_stage
         ending.reason, ending.figures = result.reason, result.figures
     except StageFailed as failure:
-        result = EpisodeResult(False, failure.stage, failure.reason, episode.figures_now())
+        stage = episode.stage_that_failed(failure)
+        result = EpisodeResult(False, stage, failure.reason, figures=episode.figures_now())
         ending.ended, ending.failed_stage, ending.reason = FAILED, failure.stage, failure.reason
     except (Cancelled, KeyboardInterrupt):
         ending.ended, ending.failed_stage, ending.reason = CANCELED, episode.stage, "stopped on request"
@@ -98,7 +100,7 @@ def run_episode(
     finally:
         if folder is not None:
             folder.finish(ending)
-    result.timings = episode.timings
+    result.timings, result.object = episode.timings, episode.object
     return result
 
 
@@ -139,7 +141,7 @@ class _Episode:
         self.stage = "photos"
         self.evidence: blame.Evidence | None = None
         self.timings: dict[str, float] = {}
-        self.verdict_text = ""
+        self.verdict_text, self.object = "", ""
         self._simulation: Any = None
 
     def run(self) -> EpisodeResult:
@@ -153,7 +155,7 @@ class _Episode:
 
         with self._run_stage("photos"):
             simulation = TableSimulation(make_scene(self.task, self.seed, "test"), self.arms)
-        self._simulation = simulation
+        self._simulation, self.object = simulation, simulation.scene.objects[0].kind.name
         most = 1 if self.generator == "replay" else MOST_DREAMS
         tries = Attempts(self.task.attempts, self.task.best_by, self.folder, most)
         refusals: list[StageFailed] = []
@@ -171,11 +173,19 @@ class _Episode:
             tries.close()
         if self.evidence is None:
             raise refusals[-1]
-        return self._result(tries, self.evidence)
+        return self._result(tries, self.evidence, refusals)
 
     def figures_now(self) -> dict[str, float]:
         """Return what is measured of the table as it is now; nothing where there is none."""
         return {} if self._simulation is None else dict(self._simulation.judge().figures)
+
+    def stage_that_failed(self, failure: StageFailed) -> str:
+        """Return the stage that a failure is put down to: where a plan was refused for what its track is, the one that
+        gave the track."""
+        cause = failure.__cause__
+        if isinstance(cause, PlanRefused) and Reason(cause.reason) in OF_THE_TRACK:
+            return "track" if self.policy is None else "policy"
+        return failure.stage
 
     def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
         """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""
@@ -209,14 +219,17 @@ class _Episode:
             if tries.add(asdict(verdict)):
                 self.evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
 
-    def _result(self, tries: Attempts, evidence: blame.Evidence) -> EpisodeResult:
-        """What came of the best attempt, and why it was not enough where it was not."""
+    def _result(self, tries: Attempts, evidence: blame.Evidence, refusals: list[StageFailed]) -> EpisodeResult:
+        """What came of the best attempt, and why it was not enough; refusals: those after the last motion."""
         with self._run_stage("judge"):
             verdict = tries.verdict()
             self.verdict_text = verdict["text"]
             result = EpisodeResult(verdict["success"], figures={**verdict["figures"], **blame.measure(evidence)})
             if not verdict["success"]:
                 result.failed_stage, result.reason = blame.find(evidence)
+            if refusals:  # a later attempt is made only where there was no success
+                last = refusals[-1]
+                result.reason += f"; attempt {tries.number} was not carried through ({last.stage}: {last})"
         return result
 
     @contextmanager
@@ -269,8 +282,7 @@ class _Episode:
         """Write the demonstrator's clip of the scene at the size of the task's dreams; way: its number, best first."""
         from dreamitate_sim.demonstrator import demonstrate
 
-        size = self.task.section("generator")
-        write_clip(clip_folder, demonstrate(scene, way, int(size["width"]), int(size["height"]), self._say))
+        write_clip(clip_folder, demonstrate(scene, way, *self.task.dream_size, self._say))
         return clip_folder
 
     def _track(self, clip: Clip) -> list[ToolTrajectory]:

@@ -20,7 +20,7 @@ from dreamitate_core.revision import git_revision
 from dreamitate_core.task import Task
 from dreamitate_gen.checkpoint import load_checkpoint, save_checkpoint
 from dreamitate_gen.curves import Curves
-from dreamitate_gen.dataset import relit
+from dreamitate_gen.dataset import mirrored_part, relit
 from dreamitate_gen.denormals import denormals_flushed
 from dreamitate_gen.moves import farthest_moves, moved_paths, moved_photos, random_move, workspace_m
 from dreamitate_gen.precision import half_where_faster
@@ -31,8 +31,6 @@ from .policy_clips import HEIGHT, WIDTH, PolicyClips, prepare
 from .policy_network import NetworkSize, PolicyNetwork
 from .policy_poses import NUMBERS, limits, to_numbers
 
-POLICY_SECTION = "diffusion_policy"
-"""Of a task's file. mirrored: whether demonstrations under x -> -x are demonstrations."""
 SAVE_EVERY_S = 600.0
 RECORD_EVERY = 20
 """Steps per row of the learning curve."""
@@ -68,8 +66,7 @@ class PolicyRun:
 
     def __init__(self, task: Task, clips: PolicyClips, out: Path, settings: PolicySettings) -> None:
         self.task, self.clips, self.out, self.settings = task, clips, Path(out), settings
-        wanted = task.settings.get(POLICY_SECTION) or {}
-        self.mirrored = bool(wanted.get("mirrored", False))
+        self.mirrored = mirrored_part(task) != "nothing"
         torch.manual_seed(settings.seed)
         self.random = torch.Generator().manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

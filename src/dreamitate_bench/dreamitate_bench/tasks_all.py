@@ -1,16 +1,18 @@
 """`dreamitate bench tasks --all`: the paper's table, all tasks by all generators, in one report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import degrees
 from pathlib import Path
 from typing import Any
 
 from dreamitate.run_folder import read_json, write_json
 from dreamitate_core.errors import DreamitateError
+from dreamitate_gen.effort import samples_seen, training_s
 
 from .tasks_curves import CURVES, FRACTIONS, curve_files, draw_curves, draw_fractions
-from .tasks_report import last_line, provenance_now, summarise
+from .tasks_made import Made, merged, provenance_now
+from .tasks_report import AT_FIRST, SAID, last_line, summarise
+from .tasks_report import NAMES as FIGURES
 from .tasks_sheet import write_sheets
 from .tasks_trials import GENERATORS, POLICY, NotTrainedError, is_done, model_folder, run_trials, settings_of
 
@@ -23,8 +25,6 @@ PAPER = {
     "push_shape": ("mIoU 0.731; 8.0 deg", "mIoU 0.550; 48.2 deg"),
 }
 """The paper's dream and Diffusion Policy, on real arms and with Stable Video Diffusion."""
-TRAINING = {"clips": "clips", "samples": "seen", "training_s": "elapsed_s"}
-"""What the report says of a training, and its name in `model.json`."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,9 @@ def _training(cell: Cell) -> dict[str, Any]:
     if cell.folder is None:
         return {}
     says = read_json(cell.folder / "model.json")
-    numbers = {name: says[key] for name, key in TRAINING.items() if key in says}
+    numbers = {"clips": says["clips"]} if "clips" in says else {}
+    if "seen" in says:
+        numbers |= {"samples": samples_seen(says), "training_s": training_s(says)}
     return {**numbers, "curves": [str(path) for path in curve_files(cell.folder)]}
 
 
@@ -143,15 +145,15 @@ def _write(tasks: Sequence[str], reports: dict[str, dict[str, Any]], has_curves:
 def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
     """Return the report as Markdown."""
     cells = list(whole["cells"].values())
-    machine = whole["machine"]
+    made = merged(cell.get("made", {}) for cell in cells)
     lines = [
         "# All tasks",
         "",
-        f"`dreamitate bench tasks --all`, {whole['date']}, commit {whole['git_revision'] or 'unknown'}, on"
-        f" {machine['processor']}, {machine['cores']} cores. Successes of trials with objects that were not trained on,"
+        f"`dreamitate bench tasks --all`, {_made(made)}. Successes of trials with objects that were not trained on,"
         " with the 95 % Wilson interval; means with the 95 % bootstrap interval. `replay` shows a demonstration of the"
         " very scene: what simulator, tracker and arms can do."
-        f" All trials took {whole['seconds'] / 3600:.1f} hours of one worker; {whole['workers']} ran side by side.",
+        f" All trials took {whole['seconds'] / 3600:.1f} hours of one worker; {whole['workers']} ran side by side in"
+        " the last run.",
         "",
         f"| Task | {' | '.join(NAMES.values())} | Paper: dream | Paper: Diffusion Policy |",
         "|---" * (len(NAMES) + 3) + "|",
@@ -160,7 +162,14 @@ def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
     for task in tasks:
         shown = [said(whole_ones.get((task, generator))) for generator in GENERATORS]
         lines.append(f"| {' | '.join([task, *shown, *PAPER.get(task, ('-', '-'))])} |")
-    lines += ["", *_stages_and_times(cells), *_fractions(cells), *_trainings(cells, whole["curves"]), *_pictures(cells)]
+    lines += [
+        "",
+        *_stages_and_times(cells),
+        *_objects(whole_ones, tasks),
+        *_fractions(cells),
+        *_trainings(cells, whole["curves"]),
+        *_pictures(cells),
+    ]
     missing = [cell["not_trained"] for cell in cells if "not_trained" in cell]
     if missing:
         lines += ["## Not trained", "", *(f"- {reason}" for reason in missing), ""]
@@ -175,17 +184,24 @@ def said(cell: dict[str, Any] | None) -> str:
         return "not trained"
     low, high = cell["interval_95"]
     text = f"{cell['successes']}/{cell['trials']} ({100 * low:.0f}-{100 * high:.0f} %)"
-    means, intervals = cell["means"], cell["mean_intervals_95"]
-    if not means:
-        return text
-    iou = f"mIoU {means['iou']:.3f}{_between(intervals['iou'], '{:.3f}')}"
-    turn = intervals["rotation_error_rad"]
-    degrees_between = None if turn is None else (degrees(turn[0]), degrees(turn[1]))
-    return f"{iou}; {degrees(means['rotation_error_rad']):.1f} deg{_between(degrees_between, '{:.1f}')}; {text}"
+    return "; ".join([*(_mean(cell, name) for name in FIGURES if name in cell["means"]), text])
 
 
-def _between(interval: tuple[float, float] | None, form: str) -> str:
-    return "" if interval is None else f" ({form.format(interval[0])}-{form.format(interval[1])})"
+def _mean(cell: dict[str, Any], name: str) -> str:
+    """Return `mIoU 0.650 (0.400-0.900; at first 0.011)`."""
+    said, means, interval = SAID[name], cell["means"], cell["mean_intervals_95"][name]
+    inside = [] if interval is None else [f"{said(interval[0])} to {said(interval[1])}"]
+    inside += [f"at first {said(means[AT_FIRST[name]])}"] if AT_FIRST[name] in means else []
+    return f"{FIGURES[name]} {said(means[name])}" + (f" ({'; '.join(inside)})" if inside else "")
+
+
+def _made(made: Made) -> str:
+    """When and where the trials were made, in words."""
+    if not made:
+        return "no trial yet"
+    dates = " to ".join(dict.fromkeys((made["from"], made["to"])))
+    differ = f", with {len(made['versions'])} sets of library versions" if len(made["versions"]) > 1 else ""
+    return f"{dates}, commit {', '.join(made['git_revisions'])}, on {' and '.join(made['machines'])}{differ}"
 
 
 def _stages_and_times(cells: Sequence[dict[str, Any]]) -> list[str]:
@@ -205,14 +221,26 @@ def _stages_and_times(cells: Sequence[dict[str, Any]]) -> list[str]:
     return ["## Failures by stage, and time", "", *lines, ""]
 
 
+def _objects(cells: Mapping[tuple[str, str], dict[str, Any]], tasks: Sequence[str]) -> list[str]:
+    """Successes by the scene's first object, which the seed draws: not each comes equally often."""
+    rows = []
+    for task in tasks:
+        counts = [cells.get((task, generator), {}).get("by_object", {}) for generator in GENERATORS]
+        for name in sorted({name for count in counts for name in count}):
+            shown = ["/".join(map(str, count[name])) if name in count else "-" for count in counts]
+            rows.append(f"| {' | '.join([task, name, *shown])} |")
+    head = [f"| Task | Object | {' | '.join(NAMES.values())} |", "|---" * (len(NAMES) + 2) + "|"]
+    return ["## Successes by object", "", *head, *rows, ""] if rows else []
+
+
 def _fractions(cells: Sequence[dict[str, Any]]) -> list[str]:
     """Successes over the number of demonstrations, where there are models of fewer."""
     points = _points(cells)
     rows = [
-        f"| {cell['task']} | {NAMES[cell['generator']]} | {cell['clips']} | {said(cell)} |"
+        f"| {cell['task']} | {NAMES[cell['generator']]} | {cell['clips']} | {cell.get('samples', '-')} | {said(cell)} |"
         for cell in sorted(points, key=lambda cell: (cell["task"], cell["generator"], cell["clips"]))
     ]
-    head = ["| Task | By | Demonstrations | Successes |", "|---|---|---|---|"]
+    head = ["| Task | By | Demonstrations | Samples seen | Successes |", "|---|---|---|---|---|"]
     shown = f"![Successes over demonstrations]({FRACTIONS})"
     return ["## Fewer demonstrations", "", *head, *rows, "", shown, ""] if rows else []
 

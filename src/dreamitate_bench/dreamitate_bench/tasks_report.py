@@ -1,13 +1,13 @@
 """What trials of one task by one generator come to, in numbers and in words."""
 
-from collections.abc import Callable
-from datetime import datetime, timezone
+from collections.abc import Callable, Iterable
 from math import degrees
 from typing import Any
 
 import numpy as np
 from scipy.stats import bootstrap
 
+from .tasks_made import merged, provenance_now
 from .wilson import wilson_interval
 
 HOW_WELL: dict[str, Callable[[float], str]] = {
@@ -17,10 +17,20 @@ HOW_WELL: dict[str, Callable[[float], str]] = {
     "iou": lambda iou: f"IoU {iou:.2f}",
 }
 """The figure by which a task's trials are told apart, in the table."""
+NAMES = {"iou": "mIoU", "rotation_error_rad": "rotation error"}
+"""The figures that are averaged over trials, as the paper does for push-shape."""
+AT_FIRST = {"iou": "iou_at_first", "rotation_error_rad": "rotation_error_at_first_rad"}
+"""What they were before the first attempt."""
+SAID: dict[str, Callable[[float], str]] = {
+    "iou": lambda iou: f"{iou:.3f}",
+    "rotation_error_rad": lambda radians: f"{degrees(radians):.1f} deg",
+}
 
 
 def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the report: counts, 95 % Wilson interval, failures by stage, settings, machine, versions, all results;
+    """Return the report: counts, 95 % Wilson interval, failures by stage, settings, all results; date, commit, machine
+    and versions, of the report and, as "made", of the trials;
+    "by_object": successes and trials of scenes with each object;
     "after_refusals": how many of the successes came after dreams that were refused;
     "defects": how many trials were ended by a defect, which count as failures and are run again the next time;
     "seconds": that all trials took, added up."""
@@ -36,22 +46,15 @@ def summarise(results: dict[int, dict[str, Any]], settings: dict[str, Any]) -> d
         "means": {name: float(np.mean(values)) for name, values in averaged.items()},
         "mean_intervals_95": {name: bootstrap_interval(values) for name, values in averaged.items()},
         "defects": sum(bool(result["defect"]) for result in results.values()),
+        "by_object": _by_object(results.values()),
         "seconds": sum(result["seconds"] for result in results.values()),
         "settings": settings,
         **provenance_now(),
-        "results": {str(seed): result for seed, result in results.items()},
-    }
-
-
-def provenance_now() -> dict[str, Any]:
-    """Return date, commit, machine and versions."""
-    from dreamitate import provenance
-
-    return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "git_revision": provenance.git_revision(),
-        "machine": provenance.machine(),
-        "versions": provenance.versions(),
+        "made": merged(result.get("made", {}) for result in results.values()),
+        "results": {
+            str(seed): {name: value for name, value in result.items() if name != "made"}
+            for seed, result in results.items()
+        },
     }
 
 
@@ -87,7 +90,7 @@ def last_line(report: dict[str, Any]) -> str:
     failed = ", ".join(f"{count} {stage}" for stage, count in report["failures_by_stage"].items())
     refused = f"; {report['after_refusals']} after refused dreams" if report["after_refusals"] else ""
     means = report["means"]
-    shown = f", mIoU {means['iou']:.3f}, rotation error {degrees(means['rotation_error_rad']):.1f} deg" if means else ""
+    shown = "".join(f", {NAMES[name]} {SAID[name](means[name])}" for name in NAMES if name in means)
     defects = f"; {report['defects']} ended by defects, to be run again" if report["defects"] else ""
     return (
         f"{settings['task']}, {settings['generator']}: {report['successes']} of {report['trials']} "
@@ -95,15 +98,24 @@ def last_line(report: dict[str, Any]) -> str:
     )
 
 
+def _by_object(results: Iterable[dict[str, Any]]) -> dict[str, tuple[int, int]]:
+    counts: dict[str, tuple[int, int]] = {}
+    for result in results:
+        if name := result.get("object"):
+            successes, trials = counts.get(name, (0, 0))
+            counts[name] = successes + bool(result["success"]), trials + 1
+    return dict(sorted(counts.items()))
+
+
 def _came_after_refusals(result: dict[str, Any]) -> bool:
     return bool(result["success"]) and result["figures"].get("attempts_refused", 0.0) > 0.0
 
 
 def _averaged(figures: list[dict[str, float]]) -> dict[str, list[float]]:
-    """Return the figures that the paper averages for push-shape, of all trials but those that a defect ended: where no
-    attempt was carried through, they are those of the piece where it lay."""
+    """Return the figures that the paper averages for push-shape, and what they were at first, of all trials but those
+    that a defect ended: where no attempt was carried through, they are those of the piece where it lay."""
     return {
         name: values
-        for name in ("iou", "rotation_error_rad")
+        for name in (*NAMES, *AT_FIRST.values())
         if (values := [trial[name] for trial in figures if name in trial])
     }

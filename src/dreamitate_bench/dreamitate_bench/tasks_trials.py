@@ -15,6 +15,7 @@ from dreamitate.run_folder import read_json, write_json
 from dreamitate_core.errors import DreamitateError, unknown
 from dreamitate_core.parallel import in_processes, on_ray
 
+from .tasks_made import made_now
 from .tasks_sheet import write_strip
 
 POLICY = "diffusion_policy"
@@ -102,7 +103,8 @@ def run_all(
 
 def run_seed(settings: dict[str, Any], seed: int, out: str, model: str) -> dict[str, Any]:
     """Run one episode, write what was seen of it, and return its result as plain data, with the seconds that it took
-    altogether and whether a "defect" ended it, of the program or the machine, which is no failure of the task.
+    altogether, whether a "defect" ended it, of the program or the machine, which is no failure of the task, and what
+    "made" it (`tasks_made`).
 
     Raises DreamitateError where this machine's sources or weights are not those of the settings.
     """
@@ -140,7 +142,7 @@ def run_seed(settings: dict[str, Any], seed: int, out: str, model: str) -> dict[
     if seen:
         best = int(result.figures.get("attempt", len(seen)))
         write_strip(Path(out), seed, seen[best - 1])
-    return {**asdict(result), "seconds": time.monotonic() - began_s, "defect": defective}
+    return {**asdict(result), "seconds": time.monotonic() - began_s, "defect": defective, "made": made_now()}
 
 
 def check_trained(task_name: str, generator: str, folder: Path) -> None:
@@ -148,10 +150,16 @@ def check_trained(task_name: str, generator: str, folder: Path) -> None:
     from dreamitate.checks import weights
     from dreamitate_core.task import load_task
 
-    if generator == POLICY:
-        _check_finished(task_name, folder)
-    elif not (check := weights(task_name, folder)).ok:
+    how = (
+        "dreamitate train" + (f" --policy {POLICY}" if generator == POLICY else "") + f" --task {task_name} --data DIR"
+    )
+    if generator == POLICY and not any(folder.glob("*.safetensors")):
+        raise NotTrainedError(f"No trained policy in {folder}. Train one: {how}; or name its --model.")
+    if generator != POLICY and not (check := weights(task_name, folder)).ok:
         raise NotTrainedError(check.said)
+    done = read_json(folder / "model.json").get("done", 1.0)
+    if done < 1.0:
+        raise NotTrainedError(f"The model in {folder} is trained to {100 * done:.0f} % only. Go on with: {how}")
     try:
         load_model(load_task(task_name), generator, folder)
     except DreamitateError as broken:
@@ -168,15 +176,6 @@ def load_model(task: Any, generator: str, folder: Path) -> None:
         from dreamitate_gen.registry import load_generator
 
         load_generator(generator, task, folder)
-
-
-def _check_finished(task_name: str, folder: Path) -> None:
-    how = f"dreamitate train --policy {POLICY} --task {task_name} --data DIR"
-    if not any(folder.glob("*.safetensors")):
-        raise NotTrainedError(f"No trained policy in {folder}. Train one: {how}; or name its --model.")
-    done = read_json(folder / "model.json").get("done", 0.0)
-    if done < 1.0:
-        raise NotTrainedError(f"The policy in {folder} is trained to {100 * done:.0f} % only. Go on with: {how}")
 
 
 def _sources(task_name: str) -> str:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from .errors import DreamitateError, unknown
 from .paths import config_dir
+from .yaml_file import read_mapping
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,17 @@ def load_robot(name: str) -> Robot:
     if name not in robot_names():
         raise unknown("robot", name, robot_names())
     folder = config_dir() / "robots" / name
-    settings = yaml.safe_load((folder / "robot.yaml").read_text())
+    path = folder / "robot.yaml"
+    settings = read_mapping(path)
+    try:
+        return _robot(name, settings, folder)
+    except KeyError as missing:
+        raise DreamitateError(f"{path} lacks {missing}.") from None
+    except (TypeError, ValueError) as error:
+        raise DreamitateError(f"{path} is not a robot's file: {error}.") from None
+
+
+def _robot(name: str, settings: dict[str, Any], folder: Path) -> Robot:
     names = list(settings["joint_names"])
     limits = ("home", "position_lower", "position_upper", "velocity_limit", "acceleration_limit")
     arrays = {key: np.array(settings[key], float) for key in limits}

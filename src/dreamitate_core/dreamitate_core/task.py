@@ -1,5 +1,6 @@
 """Tasks: what is to be done, with which tool, arm and cameras, from `config/tasks/<name>.yaml`."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ class Task:
         """By how much a demonstration may be turned on the table, either way, and still be one (`turn_rad`), rad."""
         return float(self.settings.get("turn_rad", 0.0))
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether a demonstration under x -> -x is one, too (`mirrored` in the file)."""
+        return bool(self.settings.get("mirrored", False))
+
     def section(self, name: str) -> dict[str, Any]:
         """Return a stage's section of the file. Raises DreamitateError where it is missing."""
         section = self.settings.get(name)
@@ -68,6 +74,12 @@ class Task:
                 f" {'missing' if value is None else repr(value)}."
             )
         return float(value)
+
+    @property
+    def dream_size(self) -> tuple[int, int]:
+        """Width and height, pixels, of its dreams and demonstrations. Raises DreamitateError where they are missing."""
+        width, height = (self.number("generator", name) for name in ("width", "height"))
+        return int(width), int(height)
 
 
 def task_names() -> list[str]:
@@ -104,7 +116,13 @@ def load_task(name: str) -> Task:
 
 
 def _check(settings: dict[str, Any], path: Path) -> None:
-    """Raise DreamitateError for a goal, attempts, a share or a turn that make no sense."""
+    """Raise DreamitateError for a length, a goal, attempts, a share, a turn or a mirror that make no sense."""
+    duration = settings.get("clip_duration_s", 1.0)
+    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0.0 < duration < math.inf:
+        raise DreamitateError(f"{path}: clip_duration_s must be a number of seconds above 0; it is {duration!r}.")
+    mirrored = settings.get("mirrored", False)
+    if not isinstance(mirrored, bool):
+        raise DreamitateError(f"{path}: mirrored must be true or false; it is {mirrored!r}.")
     if settings.get("goal", "mask") != "mask":
         raise unknown(f"goal in {path}", settings["goal"], ["mask"])
     attempts = settings.get("attempts", 1)

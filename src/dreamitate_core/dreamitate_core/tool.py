@@ -7,13 +7,13 @@ from typing import Any, cast
 
 import numpy as np
 import trimesh
-import yaml
 from numpy.typing import NDArray
 
 from . import se3
 from .errors import DreamitateError, unknown
 from .numbers import read_array
 from .paths import config_dir
+from .yaml_file import read_mapping
 
 Array = NDArray[np.float64]
 
@@ -78,7 +78,7 @@ def load_tool(name: str) -> Tool:
     path = folder / name / "tool.yaml"
     if not path.is_file():
         raise unknown("tool", name, (file.parent.name for file in folder.glob("*/tool.yaml")))
-    return tool_from_settings(yaml.safe_load(path.read_text()), path.parent, str(path))
+    return tool_from_settings(read_mapping(path), path.parent, str(path))
 
 
 def tool_from_settings(settings: dict[str, Any], folder: Path, source: str) -> Tool:

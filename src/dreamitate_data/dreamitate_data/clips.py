@@ -78,7 +78,7 @@ def cut_clip(folder: Path, task: Task) -> tuple[Clip, float]:
     Raises DreamitateError that names the bag and why there is no clip in it.
     """
     bag = BagReader(folder)
-    notes, seen, size = bag.notes(), watch(bag), task.section("generator")
+    notes, seen = bag.notes(), watch(bag)
     if notes.get("task", task.name) not in ("", task.name):
         raise DreamitateError(f"{folder} was recorded for the task {notes['task']!r}, not for {task.name!r}.")
     tools = [load_tool(name) for name in task.tools]
@@ -87,8 +87,7 @@ def cut_clip(folder: Path, task: Task) -> tuple[Clip, float]:
         check_seen(seen.small[chosen], tools)
     except DreamitateError as reason:
         raise DreamitateError(f"{folder}: {reason}.") from None
-    width, height = int(size["width"]), int(size["height"])
-    one, two, rig = _pictures(bag, seen.numbers[[*chosen, -1]], seen.rig, width, height)
+    one, two, rig = _pictures(bag, seen.numbers[[*chosen, -1]], seen.rig, *task.dream_size)
     one, two, masks = _with_goal(folder, task, tools, one, two)
     info = {"task": task.name, "source": f"bag {Path(folder).resolve().name}", "object": object_of(notes)}
     video = StereoVideo(one, two[1:], task.fps)

@@ -22,7 +22,8 @@ from dreamitate_core.camera import StereoRig, crop_and_resize, read_rig, write_r
 from dreamitate_core.clip import Clip, clip_folders, read_clip
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
-from dreamitate_core.tool import Tool
+from dreamitate_core.task import Task
+from dreamitate_core.tool import Tool, load_tool
 
 from .moves import moved_photos, random_move
 from .picture_size import PictureSize
@@ -134,12 +135,20 @@ def tool_marks(tool: Tool) -> NDArray[np.float64]:
     return np.stack(chosen)
 
 
-def mirrored_part(tools: Sequence[Tool]) -> Mirrored:
-    """Return what of a demonstration shows the task as well under x -> -x: clips of one tool that is its own mirror
-    image, photos alone (without a tool) where only its shape is, nothing otherwise."""
-    symmetries = [tool.settings.get("symmetry", {}) for tool in tools]
-    if [symmetry.get("mirror_plane_normal") for symmetry in symmetries] != [[1.0, 0.0, 0.0]]:
+def mirrored_part(task: Task) -> Mirrored:
+    """Return what of a demonstration shows the task as well under x -> -x, where its file says `mirrored`: clips of one
+    tool that is its own mirror image, photos alone (without a tool) where only its shape is.
+
+    Raises DreamitateError where the file says so of other tools.
+    """
+    if not task.mirrored:
         return "nothing"
+    symmetries = [load_tool(name).settings.get("symmetry", {}) for name in task.tools]
+    if [symmetry.get("mirror_plane_normal") for symmetry in symmetries] != [[1.0, 0.0, 0.0]]:
+        raise DreamitateError(
+            f"config/tasks/{task.name}.yaml says mirrored: true, which needs one tool that is its own mirror image in x"
+            f" (symmetry in its tool.yaml); its tools are {', '.join(task.tools)}. Take mirrored away."
+        )
     return "clips" if symmetries[0].get("colours", True) else "photos"
 
 

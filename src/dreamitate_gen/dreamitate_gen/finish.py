@@ -18,6 +18,9 @@ from .refiner import Refiner
 from .revision import revision
 from .stereo_model import StereoModel
 
+FINISH = "finish"
+"""The folder of the checkpoint, beside the model."""
+
 
 @denormals_flushed()
 def train_finish(
@@ -32,7 +35,7 @@ def train_finish(
     most_clips: int = 0,
 ) -> Path:
     """Train the finishing network of the model in `start` alone, on the clips in `data`, for `budget_s` seconds, and
-    return the directory of the whole model, `<out>/model`.
+    return the directory of the whole model, `<out>/model`. Goes on where `<out>/finish` stopped.
 
     Raises DreamitateError where the model knows other points of the tools than clips have today.
     """
@@ -40,7 +43,7 @@ def train_finish(
     model, info = load_small(start)
     _check_points(model, task, start)
     pack(data, picture_size(task), progress, most_clips)
-    seen = finish(model, model.pictures.refiner, task, data, budget_s, seed, progress, most_clips)
+    seen = finish(model, model.pictures.refiner, task, data, out, budget_s, seed, progress, most_clips)
     info["finish_seen"], info["finish_s"] = info.get("finish_seen", 0) + seen, info.get("finish_s", 0.0) + budget_s
     save_small(out / "model", model, {**info, "finish_git_revision": revision()})
     if (start / "curve.csv").is_file():
@@ -53,19 +56,23 @@ def finish(
     begun: Refiner | None,
     task: Task,
     data: Path,
+    out: Path,
     budget_s: float,
     seed: int,
     progress: Progress,
     most_clips: int,
 ) -> int:
-    """Give the model a finishing network, `begun` if it has today's layout; return how many clips it saw."""
+    """Give the model a finishing network, `begun` if it has today's layout; return how many clips it saw. Its
+    checkpoint is `<out>/finish`, as long as it is not trained to the end."""
     torch.manual_seed(seed)
     refiner = Refiner(points=POINTS * len(task.tools), tools=len(task.tools))
     if begun is not None and begun.config == refiner.config:
         refiner = begun
     model.pictures.refiner = refiner.to(next(model.parameters()).device)
     clips = PackedClips(data, picture_size(task), "nothing", most=most_clips)
-    return train_refiner(model, refiner, clips, budget_s, seed=seed, progress=progress)
+    seen = train_refiner(model, refiner, clips, budget_s, seed=seed, progress=progress, checkpoint=out / FINISH)
+    shutil.rmtree(out / FINISH, ignore_errors=True)
+    return seen
 
 
 def _check_points(model: StereoModel, task: Task, start: Path) -> None:

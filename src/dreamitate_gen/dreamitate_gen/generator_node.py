@@ -127,7 +127,7 @@ class GeneratorNode(ManagedStageNode):
             )
         self.wait_until_active(goal)
         pair = self._find_pair(goal)
-        rig = self._find_rig(pair)
+        rig = self._find_rig(goal, pair)
         photo_1, photo_2 = (read_image(image) for image in pair.images)
         if self._task.shows_goal:
             mask_1, mask_2 = self._find_goal(goal)
@@ -181,9 +181,15 @@ class GeneratorNode(ManagedStageNode):
         one, two = (read_mask(self._masks[name]) for name in GOALS)
         return one, two
 
-    def _find_rig(self, pair: Pair) -> StereoRig:
-        """Return the rig of the pair's camera infos and TF."""
+    def _find_rig(self, goal: Goal, pair: Pair) -> StereoRig:
+        """Return the rig of the pair's camera infos and TF, which may come later than the first pictures."""
         frame_1, frame_2 = (info.header.frame_id for info in pair.infos)
+        known = self._frames.knows
+        goal.wait(
+            self._frames.changed,
+            lambda: known(frame_2, frame_1) and known(frame_1, "table"),
+            self.value("image_wait_s"),
+        )
         try:
             camera_2_to_1 = self._frames.transform(frame_2, frame_1)
             camera_1_to_table = self._frames.transform(frame_1, "table")

@@ -1,8 +1,10 @@
 """Training of the finishing network on what the trained UNet makes of noisy demonstrations."""
 
+import copy
 import math
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.video import STEPS
 
 from . import noise
+from .checkpoint import load_checkpoint, save_checkpoint
 from .dataset import PackedClips, all_points, batch
 from .marks import Marks, fit_marks
 from .precision import half_where_faster
@@ -28,6 +31,7 @@ P_MEAN, P_STD = 3.2, 0.8
 """Of the noise level's logarithm: so much noise that little of the demonstration's tool is left, as in dreams."""
 WINDOWS = 10
 """Windows that are cut from each frame in turn, for making the frames costs more than refining them."""
+SAVE_EVERY_S = 300.0
 
 
 def train_refiner(
@@ -38,24 +42,34 @@ def train_refiner(
     count: int = 8,
     seed: int = 0,
     progress: Progress = quiet,
+    checkpoint: Path | None = None,
 ) -> int:
     """Train `refiner`, which must have marks, and these first, for `budget_s` seconds on packed clips; return how many
-    clips were seen.
+    clips were seen. checkpoint: the folder that it goes on from, if it is there, and is kept in.
 
     Each step takes `count` clips at two time steps, noises and denoises their latents once, and compares the refined
     pictures with the demonstration in windows around the tool. Clips are not mirrored, for marks are not.
     """
     random = torch.Generator().manual_seed(seed)
-    began = time.monotonic()
+    began = saved = time.monotonic()
     assert refiner.marks is not None
-    fit_marks(refiner.marks, *all_points(clips), POINT_ERROR_PX, random, progress)
     refiner.marks.requires_grad_(False)
     trained: list[Tensor] = [p for p in refiner.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, LEARNING_RATE, weight_decay=0.01)
-    average = [p.detach().clone() for p in trained]
-    steps = seen = 0
+    averaged = copy.deepcopy(refiner)
+    average: list[Tensor] = [p for p in averaged.parameters() if p.requires_grad]
+    counters = load_checkpoint(checkpoint, refiner, averaged, optimizer, random) if checkpoint is not None else {}
+    if not counters:
+        fit_marks(refiner.marks.requires_grad_(True), *all_points(clips), POINT_ERROR_PX, random, progress)
+        refiner.marks.requires_grad_(False)
+    steps, seen = counters.get("steps", 0), counters.get("seen", 0)
+    began -= counters.get("elapsed_s", 0.0)
     while (done := (time.monotonic() - began) / budget_s) < 1:
         progress("training the finish", done)
+        if checkpoint is not None and time.monotonic() - saved > SAVE_EVERY_S:
+            saved = time.monotonic()
+            state = {"steps": steps, "seen": seen, "elapsed_s": saved - began}
+            save_checkpoint(checkpoint, refiner, averaged, optimizer, random, state)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (steps + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * done))
         indices = torch.randint(len(clips), (count,), generator=random).tolist()

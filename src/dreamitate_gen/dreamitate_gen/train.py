@@ -15,7 +15,6 @@ from torch import Tensor
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import Task
-from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS
 
 from . import noise
@@ -23,9 +22,10 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import Curves
 from .dataset import PackedClips, batch, mirrored_part, pack
 from .denormals import denormals_flushed
-from .finish import finish
+from .effort import samples_seen, training_s
+from .finish import FINISH, finish
 from .image_encoder import ImageEncoder, tool_weight
-from .model_folder import load_small, save_small
+from .model_folder import load_small, read_settings, save_small
 from .moves import workspace_m
 from .patch_codec import PatchCodec
 from .picture_size import PictureSize, picture_size
@@ -104,6 +104,7 @@ class Run:
             groups, settings.learning_rate, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
         )
         self.step, self.video_steps, self.seen, self.elapsed_s = 0, 0, 0, 0.0
+        self.begun_seen, self.begun_s = 0, 0.0
 
     @property
     def done(self) -> float:
@@ -195,14 +196,14 @@ class Run:
         return times, [*times, *(STEPS + t for t in times)]
 
     def save(self, info: dict[str, Any]) -> None:
-        """Write the checkpoint and the model directory of the averaged weights."""
+        """Write the checkpoint, and the model directory of the averaged weights as they are before the finish."""
         folder = self.out / "checkpoint"
         save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, self._counters)
-        self.export(info)
+        self.export(info, self.done * (1 - self.settings.refine_share))
 
-    def export(self, info: dict[str, Any]) -> None:
-        """Write the model directory of the averaged weights."""
-        settings = {**info, **self._counters, "sampling": SAMPLING, "training": asdict(self.settings)}
+    def export(self, info: dict[str, Any], done: float) -> None:
+        """Write the model directory of the averaged weights. done: fraction of the whole training, 0..1."""
+        settings = {**info, "done": done, **self._counters, "sampling": SAMPLING, "training": asdict(self.settings)}
         save_small(self.out / "model", self.average, settings)
 
     @property
@@ -212,6 +213,8 @@ class Run:
             "video_steps": self.video_steps,
             "seen": self.seen,
             "elapsed_s": self.elapsed_s,
+            "begun_seen": self.begun_seen,
+            "begun_s": self.begun_s,
         }
 
     def resume(self) -> bool:
@@ -222,6 +225,7 @@ class Run:
                 raise DreamitateError(f"The checkpoint in {self.out} is of another version; train into another folder.")
             self.step, self.video_steps = counters["step"], counters["video_steps"]
             self.seen, self.elapsed_s = counters["seen"], counters["elapsed_s"]
+            self.begun_seen, self.begun_s = counters["begun_seen"], counters["begun_s"]
         return bool(counters)
 
 
@@ -248,8 +252,9 @@ def train(
     """Train a small model on the clips in `data`, the first `most_clips` of them if not 0, and return its directory,
     `<out>/model`.
 
-    Continues where `<out>/checkpoint` stopped, bit for bit on one machine when `settings.steps` says how long; new
-    clips that appear in `data` are taken up at each checkpoint. start: a model directory to begin from. The learning
+    Continues where `<out>/checkpoint` stopped, bit for bit on one machine when `settings.steps` says how long, and in
+    the finishing network's part where `<out>/finish` did; new clips that appear in `data` are taken up at each
+    checkpoint. start: a model directory to begin from. The learning
     curve is `<out>/curve.csv`, pictures of dreams `<out>/sheet.png`.
     """
     settings = settings or SmallSettings()
@@ -258,11 +263,14 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     size = picture_size(task)
     pack(data, size, progress, most_clips)
-    mirrored = mirrored_part([load_tool(name) for name in task.tools])
-    clips = PackedClips(data, size, mirrored, task.turn_rad, workspace_m(task), most_clips)
+    clips = PackedClips(data, size, mirrored_part(task), task.turn_rad, workspace_m(task), most_clips)
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
+    if run.done < 1:
+        shutil.rmtree(out / FINISH, ignore_errors=True)  # of an earlier state of the model
+    elif _is_finished(out / "model", run):
+        return out / "model"
     curves = Curves(out, run.step)
     info: dict[str, str | int] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
     saved, losses, last = time.monotonic(), [], time.monotonic()
@@ -289,8 +297,8 @@ def train(
     if settings.refine_share > 0:
         begun = load_small(start)[0].pictures.refiner if start is not None else None
         finish_s = time_budget_s * settings.refine_share
-        seen = finish(run.average, begun, task, data, finish_s, settings.seed, progress, most_clips)
-        run.export({**info, "finish_seen": seen, "finish_s": finish_s})
+        seen = finish(run.average, begun, task, data, out, finish_s, settings.seed, progress, most_clips)
+        run.export({**info, "finish_seen": seen, "finish_s": finish_s}, 1.0)
     shutil.copyfile(curves.path, out / "model" / "curve.csv")
     return out / "model"
 
@@ -342,8 +350,15 @@ def joined_views(video: Tensor, photos: Tensor, bare: bool) -> Tensor:
     return torch.cat([photos[:, :1], joined], 1) if bare else joined
 
 
+def _is_finished(model: Path, run: Run) -> bool:
+    """Whether the model is the run's, with all that comes after its last step."""
+    settings = read_settings(model) if (model / "model.json").is_file() else {}
+    return settings.get("done") == 1.0 and settings.get("step") == run.step
+
+
 def _start_from(run: Run, folder: Path) -> None:
-    model, _ = load_small(folder)
+    model, settings = load_small(folder)
+    run.begun_seen, run.begun_s = samples_seen(settings), training_s(settings)
     model.pictures.refiner = None  # it is trained later, by itself
     try:
         run.model.load_state_dict(model.state_dict())

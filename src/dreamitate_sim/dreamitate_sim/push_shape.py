@@ -50,17 +50,13 @@ def ways(scene: Scene) -> list[ToolMotion]:
 
 def judge(scene: Scene, seen: Observation) -> Verdict:
     """Return the verdict: the overlap of the silhouettes that camera 1 sees, without arm or tool, and the turn that is
-    missing, from the true pose; for a piece that looks the same after some turns, the smallest."""
-    assert scene.goal is not None
-    piece = scene.as_seen(seen).objects[0]
-    size = scene.task.section("generator")
-    rig = scene_rig(scene).cropped_and_resized(int(size["width"]), int(size["height"]))
-    iou = overlap(silhouette(piece, rig, rig.camera_1), silhouette(scene.goal, rig, rig.camera_1))
-    alike = 2.0 * np.pi / symmetry(piece.kind)
-    turn = abs((piece.yaw - scene.goal.yaw + alike / 2.0) % alike - alike / 2.0)
-    start = scene.objects[0]
+    missing, from the true pose; for a piece that looks the same after some turns, the smallest. Both of how it lay at
+    first, too: what a policy that does nothing gets."""
+    start, piece = scene.objects[0], scene.as_seen(seen).objects[0]
+    (iou, turn), (iou_before, turn_before) = _how_well(scene, piece), _how_well(scene, start)
     moved = float(np.hypot(piece.x - start.x, piece.y - start.y))
-    figures = {"iou": iou, "rotation_error_rad": float(turn), "moved_m": moved}
+    figures = {"iou": iou, "rotation_error_rad": turn, "moved_m": moved}
+    figures |= {"iou_at_first": iou_before, "rotation_error_at_first_rad": turn_before}
     least, most = (scene.task.number("success", name) for name in ("iou", "rotation_rad"))
     success = iou >= least and turn <= most
     text = (
@@ -68,6 +64,15 @@ def judge(scene: Scene, seen: Observation) -> Verdict:
         f" (at most {np.degrees(most):.0f})."
     )
     return Verdict(bool(success), figures, text)
+
+
+def _how_well(scene: Scene, piece: Placed) -> tuple[float, float]:
+    """Return the overlap with the goal, 0..1, and the smallest turn that is missing, rad."""
+    assert scene.goal is not None
+    rig = scene_rig(scene).cropped_and_resized(*scene.task.dream_size)
+    alike = 2.0 * np.pi / symmetry(piece.kind)
+    turn = abs((piece.yaw - scene.goal.yaw + alike / 2.0) % alike - alike / 2.0)
+    return overlap(silhouette(piece, rig, rig.camera_1), silhouette(scene.goal, rig, rig.camera_1)), float(turn)
 
 
 def is_exemplary(verdict: Verdict) -> bool:

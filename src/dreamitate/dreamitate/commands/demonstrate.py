@@ -22,11 +22,10 @@ def run(options: argparse.Namespace) -> int:
     from dreamitate_core.task import load_task
 
     task = load_task(options.task)
-    size = task.section("generator")
+    width, height = options.width or task.dream_size[0], options.height or task.dream_size[1]
 
     from dreamitate_sim.demonstrations import write_demonstrations
 
-    width, height = options.width or int(size["width"]), options.height or int(size["height"])
     write_demonstrations(task, options.count, options.seed, options.out, width, height, options.workers)
     print(f"{options.out}: {options.count} demonstrations of {task.name}, {width}x{height}")
     return 0
