@@ -1,13 +1,17 @@
 """A person's answer to a plan that waits for approval: `python -m dreamitate.approval_node approve|refuse`."""
 
 import sys
+import time
 from typing import Any
 
 import rclpy
+from rcl_interfaces.srv import ListParameters
 from std_srvs.srv import SetBool
 
 SERVICE = "executor/approve"
+ASKED_FIRST = "executor/list_parameters"
 ANSWER_LIMIT_S = 20.0
+_AGAIN_S = 1.0
 
 
 def main() -> int:
@@ -23,9 +27,8 @@ def main() -> int:
         if not client.wait_for_service(ANSWER_LIMIT_S):
             print(f"dreamitate: Nobody serves {SERVICE}. Does the rollout still run?", file=sys.stderr)
             return 2
-        future = client.call_async(SetBool.Request(data=answer == "approve"))
-        rclpy.spin_until_future_complete(node, future, timeout_sec=ANSWER_LIMIT_S)
-        result = future.result()
+        request = SetBool.Request(data=answer == "approve")
+        result = _ask(node, client, request, ANSWER_LIMIT_S) if _known(node) else None
         if result is None or not result.success:
             print(f"dreamitate: {result.message if result else 'The executor did not answer.'}", file=sys.stderr)
             return 2
@@ -33,6 +36,25 @@ def main() -> int:
         return 0
     finally:
         rclpy.shutdown()
+
+
+def _known(node: Any) -> bool:
+    """Return whether the executor knows this node's clients; else it would move the arm, and its answer be lost.
+
+    What it answers to a client that was made after the others says so, and may be asked as often as need be.
+    """
+    client = node.create_client(ListParameters, ASKED_FIRST)
+    until_s = time.monotonic() + ANSWER_LIMIT_S
+    while time.monotonic() < until_s:
+        if client.wait_for_service(_AGAIN_S) and _ask(node, client, ListParameters.Request(), _AGAIN_S):
+            return True
+    return False
+
+
+def _ask(node: Any, client: Any, request: Any, limit_s: float) -> Any:
+    future = client.call_async(request)
+    rclpy.spin_until_future_complete(node, future, timeout_sec=limit_s)
+    return future.result() if future.done() else None
 
 
 if __name__ == "__main__":
