@@ -6,6 +6,10 @@ Each process uses one thread, for two of them run side by side, and threads that
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("ours", deadline=None)  # a machine that is busy elsewhere makes no example wrong
+settings.load_profile("ours")
 
 for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")  # before anything loads NumPy or torch

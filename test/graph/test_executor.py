@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -36,6 +37,7 @@ FAST = 3.0
 """Speed of the arm in motions in which nothing happens: a test need not wait for them."""
 JOINT_STATE_AGE_S = 3.0
 """A machine that runs tests may be very busy."""
+HELD_UP_S = 2.0
 
 Event = dict[str, Any]
 
@@ -107,7 +109,7 @@ class Rig:
             **self.settings,
             max_joint_state_age_s=JOINT_STATE_AGE_S,
             controller="one",
-            approval_limit_s=1.0,
+            approval_limit_s=60.0,
             stall_limit_s=2.0,
             **parameters,
         )
@@ -272,6 +274,18 @@ def test_someone_else_commands_the_arm(rig: Rig) -> None:
     rig.tell("reset")
 
 
+def test_an_executor_that_was_held_up_hears_the_arm_before_it_calls_it_dead(rig: Rig) -> None:
+    rig.set("max_joint_state_age_s", HELD_UP_S / 2)
+    rig.begin_to_move()
+    rig.executor.process.send_signal(signal.SIGSTOP)
+    time.sleep(HELD_UP_S)  # what is tested: it does not run for so long
+    rig.executor.process.send_signal(signal.SIGCONT)
+    result = rig.wait_for("result")
+    assert (result["status"], result["error_code"]) == (SUCCEEDED, 0), result["error_msg"]
+    rig.set("max_joint_state_age_s", JOINT_STATE_AGE_S)
+    rig.tell("reset")
+
+
 def test_second_goal_is_rejected_and_the_first_goes_on(rig: Rig) -> None:
     rig.begin_to_move()
     rig.tell(f"goal {ROBOT.name}")
@@ -295,8 +309,10 @@ def test_arm_is_moved_after_it_was_planned_for(rig: Rig) -> None:
 
 def test_nobody_approves(rig: Rig) -> None:
     rig.set("approve", "true")
+    rig.set("approval_limit_s", 1.0)
     rig.begin()
     check_failed(rig.wait_for("result"), NOT_APPROVED, "Nobody approved the plan within 1 s", moved=False)
+    rig.set("approval_limit_s", 60.0)
     rig.begin()
     rig.wait_for("waits")
     rig.tell("emergency")

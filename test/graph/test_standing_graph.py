@@ -33,6 +33,17 @@ def end(graph: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return result, json.loads((Path(result["folder"]) / "verdict.json").read_text())
 
 
+def ask_before_moving(graph: Any, wanted: bool) -> None:
+    """Have plans wait for approval, or not."""
+    graph.command("ask" if wanted else "trust")
+    assert graph.wait_for("set")["success"]
+
+
+def how_to_approve(graph: Any) -> str:
+    """Return the next line of the command that tells how."""
+    return str(graph.said.wait_for(lambda line: "dreamitate approve" in line, "how to approve"))
+
+
 def test_a_goal_is_carried_out_and_a_second_one_is_rejected(standing_graph: Any) -> None:
     begin(standing_graph)
     standing_graph.command("again 7")
@@ -47,10 +58,14 @@ def test_a_goal_is_carried_out_and_a_second_one_is_rejected(standing_graph: Any)
 
 @pytest.mark.parametrize("stage", ["dream", "track", "plan"])
 def test_cancel_before_the_arm_moves(standing_graph: Any, stage: str) -> None:
+    ask_before_moving(standing_graph, stage == "plan")  # the planner does not linger: its plan has to wait
     begin(standing_graph, lingers_in=stage)
     standing_graph.wait_for("stage", name=stage)
+    if stage == "plan":
+        how_to_approve(standing_graph)
     standing_graph.command("cancel")
     result, record = end(standing_graph)
+    ask_before_moving(standing_graph, False)
     assert (result["status"], result["error_code"]) == (CANCELED, CANCELLED)
     assert result["failed_stage"] == record["failed_stage"] == stage
     assert record["ended"] == "canceled"
@@ -91,13 +106,11 @@ def test_emergency_stop_stops_the_arm_and_keeps_it_stopped(standing_graph: Any) 
 def test_the_arm_moves_only_with_approval(standing_graph: Any) -> None:
     standing_graph.command("approve")
     assert not standing_graph.wait_for("answered")["success"], "no plan waits"
-    standing_graph.command("ask")
-    assert standing_graph.wait_for("set")["success"]
+    ask_before_moving(standing_graph, True)
     begin(standing_graph)
     standing_graph.wait_for("waits")
     moved = len(standing_graph.events("arm"))
-    said = standing_graph.said.wait_for(lambda line: "dreamitate approve" in line, "how to approve")
-    folder = said.partition("dreamitate approve ")[2].split()[0]
+    folder = how_to_approve(standing_graph).partition("dreamitate approve ")[2].split()[0]
     answer = subprocess.run(
         [sys.executable, "-m", "dreamitate.cli", "approve", folder, "--refuse"],
         cwd=standing_graph.runs.parent,
@@ -118,8 +131,7 @@ def test_the_arm_moves_only_with_approval(standing_graph: Any) -> None:
     standing_graph.command("cancel")
     standing_graph.wait_for("arm", moving=False)
     end(standing_graph)
-    standing_graph.command("trust")
-    assert standing_graph.wait_for("set")["success"]
+    ask_before_moving(standing_graph, False)
 
 
 def test_the_observer_needs_nothing_of_ours_but_the_messages(standing_graph: Any) -> None:

@@ -1,6 +1,7 @@
-"""The table in real time: two arms' trajectories of one stamp begin at the same simulated time."""
+"""The table in real time: trajectories of one stamp begin together; what was held up is caught up with, not at once."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +14,30 @@ from dreamitate_sim.scene import make_scene
 from dreamitate_sim.trajectory_check import Path
 
 Array = NDArray[np.float64]
+
+
+def test_catching_up_the_table_runs_at_most_twice_as_fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LiveTable, "_take_pictures", lambda _: None)
+    task = load_task("sweeping")
+    came_s: list[float] = []
+    period_s, held_up_s, held_up, enough = 0.02, 0.4, 10, threading.Event()
+
+    def note(_: list[tuple[Array, Array]]) -> None:
+        came_s.append(time.monotonic())
+        if len(came_s) == held_up:
+            time.sleep(held_up_s)  # what is tested: the thread that moves the table does not run for so long
+        if len(came_s) == 40:
+            enough.set()
+
+    table = LiveTable(load_arms(task), period_s, 1.0, note, lambda *_: None, lambda _: 10.0)
+    try:
+        table.set_up(make_scene(task, 1000, "test"))
+        assert enough.wait(20.0)
+    finally:
+        table.end()
+    steps = round(held_up_s / period_s) - 4
+    took_s = max(came_s[first + steps] - came_s[first] for first in range(held_up, held_up + 3))
+    assert took_s > 0.6 * steps * period_s / 2  # half the time but for what the clock is late; 0.01 s as it was
 
 
 def test_trajectories_of_one_stamp_begin_together_however_late_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,9 +199,12 @@ for name in sys.argv[1:]:
     client = node.create_client(ListParameters, f"/{name}/list_parameters")
     if not client.wait_for_service(120.0):
         sys.exit(f"{name} does not answer")
-    future = client.call_async(ListParameters.Request())
-    rclpy.spin_until_future_complete(node, future, timeout_sec=60.0)
-    if not future.done():
+    for _ in range(30):  # a node that does not know this client yet is not heard
+        future = client.call_async(ListParameters.Request())
+        rclpy.spin_until_future_complete(node, future, timeout_sec=2.0)
+        if future.done():
+            break
+    else:
         sys.exit(f"{name} does not answer")
     answers[name] = future.result().result.names
 print(json.dumps(answers))

@@ -16,6 +16,52 @@ from dreamitate_ros.stage_node import Goal, StageError
 _SERVER_CHECK_S = 0.5
 
 
+class StageCall:
+    """One goal that was sent. `changed` is notified of whatever becomes of it."""
+
+    def __init__(self, changed: threading.Condition) -> None:
+        self._changed = changed
+        self.answered = False
+        self.abandoned = False
+        """Whether nobody waits for it any longer: it is cancelled as soon as its answer comes."""
+        self.response: Any = None
+        self.told: tuple[str, float] | None = None
+        self._handle: Any = None
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the stage did not take it."""
+        return self.answered and not self._handle.accepted
+
+    def cancel(self) -> None:
+        """Ask the stage to stop, now or as soon as it has taken the goal."""
+        self.abandoned = True
+        if self.answered and not self.rejected:
+            self._handle.cancel_goal_async()
+
+    def take_answer(self, future: Any) -> None:
+        """Note whether the stage takes it."""
+        with self._changed:
+            self._handle = future.result()
+            self.answered = True
+            if self._handle.accepted:
+                self._handle.get_result_async().add_done_callback(self._take_result)
+                if self.abandoned:
+                    self._handle.cancel_goal_async()
+            self._changed.notify_all()
+
+    def take_feedback(self, message: Any) -> None:
+        """Note how far it is."""
+        with self._changed:
+            self.told = (message.feedback.stage, message.feedback.fraction)
+            self._changed.notify_all()
+
+    def _take_result(self, future: Any) -> None:
+        with self._changed:
+            self.response = future.result()
+            self._changed.notify_all()
+
+
 class StageClient:
     """One stage. `call` blocks the caller's thread; answers come through the node's executor."""
 
@@ -24,10 +70,7 @@ class StageClient:
         self._client: Any = ActionClient(node, kind, name, callback_group=node.free)
         self._meeting = Meeting(node, name)
         self._changed = threading.Condition()
-        self._handle: Any = None
-        self._answered = False
-        self._response: Any = None
-        self._told: tuple[str, float] | None = None
+        self._call = StageCall(self._changed)
 
     def call(self, goal: Goal, request: Any, tell: Callable[[str, float], None]) -> Any:
         """Return the stage's result; `tell` is called with its stage and fraction.
@@ -35,15 +78,15 @@ class StageClient:
         Raises StageError where it ends with an error, is not there, rejects the goal or dies, and Cancelled where the
         rollout shall stop; then the stage has been told, and has ended or had its time.
         """
-        self._handle, self._response, self._answered, self._told = None, None, False, None
+        self._call = call = StageCall(self._changed)
         self._wait_for_server(goal)
-        self._client.send_goal_async(request, feedback_callback=self._hear).add_done_callback(self._answer)
+        self._client.send_goal_async(request, call.take_feedback).add_done_callback(call.take_answer)
         try:
             self._follow(goal, tell)
         except BaseException:
             self._stop()
             raise
-        result = self._response.result
+        result = call.response.result
         if result.error_code != 0:
             raise StageError(result.error_code, result.error_msg)
         return result
@@ -51,12 +94,12 @@ class StageClient:
     @property
     def ended(self) -> bool:
         """Whether the last goal has ended, or was never taken."""
-        return self._response is not None or (self._answered and not self._handle.accepted)
+        return self._call.response is not None or self._call.rejected
 
     @property
     def result(self) -> Any:
         """The last goal's result, None where it has not ended."""
-        return self._response.result if self._response else None
+        return self._call.response.result if self._call.response else None
 
     def _wait_for_server(self, goal: Goal) -> None:
         until_s = time.monotonic() + self._node.value("stage_wait_s")
@@ -71,46 +114,28 @@ class StageClient:
                 )
 
     def _follow(self, goal: Goal, tell: Callable[[str, float], None]) -> None:
+        call = self._call
         with self._changed:
-            while self._response is None:
+            while call.response is None:
                 self._changed.wait(_SERVER_CHECK_S)
-                if self._told:
-                    tell(*self._told)
+                if call.told:
+                    tell(*call.told)
                 if goal.asked_to_stop:
                     raise Cancelled(goal.asked_to_stop)
-                if self._answered and not self._handle.accepted:
+                if call.rejected:
                     raise StageError(Rollout.Result.BUSY, f"{self.name} rejected the goal; its node's log says why.")
-                if self._response is None and not self._client.server_is_ready():
+                if call.response is None and not self._client.server_is_ready():
                     raise StageError(Rollout.Result.STAGE_DIED, f"The node that serves {self.name} has vanished.")
 
     def _stop(self) -> None:
         """Pass the stop on; wait for the stage's end, unless its node is known to be lost."""
         life = self._node.life
         with self._changed:
-            self._changed.wait_for(lambda: self._answered, 1.0)
-            if self.ended or not self._answered:
+            if self.ended:
                 return
-            self._handle.cancel_goal_async()
+            self._call.cancel()
             limit_s = 0.0 if life and life.node_lost else self._node.value("stop_wait_s")
-            self._changed.wait_for(lambda: self._response is not None, limit_s)
-
-    def _answer(self, future: Any) -> None:
-        with self._changed:
-            self._handle = future.result()
-            self._answered = True
-            if self._handle.accepted:
-                self._handle.get_result_async().add_done_callback(self._finish)
-            self._changed.notify_all()
-
-    def _finish(self, future: Any) -> None:
-        with self._changed:
-            self._response = future.result()
-            self._changed.notify_all()
-
-    def _hear(self, message: Any) -> None:
-        with self._changed:
-            self._told = (message.feedback.stage, message.feedback.fraction)
-            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.ended, limit_s)
 
 
 class ArmStopper:

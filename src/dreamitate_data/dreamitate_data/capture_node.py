@@ -4,6 +4,7 @@ import csv
 import json
 import threading
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from .capture import Chooser
 from .interface import CAPTURE
 from .shots import VIEWS
 
+_KEPT_STATES = 1000
+"""How many of the newest joint states are kept: two seconds of an arm that tells 500 times a second."""
+
 
 class CaptureNode(StageNode):
     """Ends once `count` moments are in the folder; exit code 2 where no pairs come."""
@@ -37,7 +41,7 @@ class CaptureNode(StageNode):
         self._matcher = PairMatcher(self.value("pair_tolerance_s"))
         self._new = threading.Condition()
         self._pair: Pair | None = None
-        self._joints: JointState | None = None
+        self._joints: deque[JointState] = deque(maxlen=_KEPT_STATES)
         self._said = ""
         for names, kind in ((IMAGES, Image), (INFOS, CameraInfo)):
             for name in names:
@@ -60,7 +64,12 @@ class CaptureNode(StageNode):
         return take
 
     def _take_joints(self, message: JointState) -> None:
-        self._joints = message
+        self._joints.append(message)
+
+    def _joints_at(self, time_ns: int) -> JointState | None:
+        """Return the newest joint states that are no younger than a picture; of a driver without stamps, the newest."""
+        states = list(self._joints)
+        return next((state for state in reversed(states) if stamp_ns(state.header) <= time_ns), None)
 
     def _run(self) -> None:
         last_ns, count, reason = -1, self.value("count"), "all pictures are taken"
@@ -71,7 +80,7 @@ class CaptureNode(StageNode):
                 pictures = [
                     np.asarray(cv2.cvtColor(read_image(image), cv2.COLOR_RGB2GRAY), np.uint8) for image in pair.images
                 ]
-                joints = self._joints
+                joints = self._joints_at(pair.stamp_ns)
                 why = self._chooser.look(*pictures)
                 if not why:
                     self._keep(pictures, pair, joints)

@@ -79,7 +79,7 @@ class Listener:
         self._thread = threading.Thread(target=self._run, name="listener", daemon=True)
         self._thread.start()
 
-    def catch_up(self, limit_s: float = 1.0) -> None:
+    def catch_up(self, limit_s: float = 10.0) -> None:
         """Wait until what is there now is taken."""
         with self._passed:
             wanted = self._passes + 2

@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 
 REST_RAD_S = 0.05
 """A joint that moves faster is not at rest; slower is what encoders at rest report."""
+_STAMP_STEP_S = 2.0
+"""By how much one state's stamp may be later than the last one's and be believed; clocks are set at times."""
 
 
 class ArmState:
@@ -25,6 +27,9 @@ class ArmState:
         self._velocity = np.zeros(len(self._names))
         self._came_s = -1.0
         self.count, self.stamp_ns = 0, 0
+        self.clock_s = 0.0
+        """How much time has passed by what came: by arrival or by stamp, whichever says more. States that were held up
+        and come in a bunch lie further apart than they come."""
         self._missing: list[str] = []
         self.changed = changed
 
@@ -46,9 +51,17 @@ class ArmState:
                     self._velocity = np.array([speeds[name] for name in self._names], float)
                 elif before is not None and now_s > self._came_s:
                     self._velocity = (self._position - before) / (now_s - self._came_s)
+                self.clock_s += self._passed_s(now_s, stamp_ns)
                 self._came_s = now_s
                 self.count, self.stamp_ns = self.count + 1, stamp_ns
             self.changed.notify_all()
+
+    def _passed_s(self, now_s: float, stamp_ns: int) -> float:
+        """Return how long after the last state this one is."""
+        if self._came_s < 0.0:
+            return 0.0
+        stamped_s = (stamp_ns - self.stamp_ns) / 1e9 if stamp_ns and self.stamp_ns else 0.0
+        return max(now_s - self._came_s, stamped_s if stamped_s <= _STAMP_STEP_S else 0.0)
 
     def age_s(self) -> float | None:
         """Return how long ago the last whole joint state came, None where none has."""

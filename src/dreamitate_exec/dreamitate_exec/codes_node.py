@@ -2,21 +2,13 @@
 
 from dreamitate_msgs.action import ExecuteTrajectory
 
-from .refusal import Reason
+from .refusal import OF_THE_TRACK, Reason
 
 Result = ExecuteTrajectory.Result
 
 _CODES = {
     Result.INVALID_GOAL: (Reason.WRONG_FRAME,),
-    Result.BAD_TRACK: (
-        Reason.TOO_FEW_POSES,
-        Reason.NOT_FINITE,
-        Reason.TIME_NOT_INCREASING,
-        Reason.LOST_TRACK,
-        Reason.LOW_SCORE,
-        Reason.TOOL_JUMP,
-        Reason.NOT_IN_STEP,
-    ),
+    Result.BAD_TRACK: OF_THE_TRACK,
     Result.OUT_OF_REACH: (Reason.OUT_OF_REACH, Reason.OUTSIDE_WORKSPACE),
     Result.OVER_LIMIT: (
         Reason.JOINT_LIMIT,

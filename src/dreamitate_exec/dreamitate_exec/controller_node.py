@@ -10,7 +10,7 @@ from trajectory_msgs.msg import JointTrajectoryPoint
 from control_msgs.action import FollowJointTrajectory
 from control_msgs.msg import JointTolerance
 from dreamitate_core.plan import Plan
-from dreamitate_ros.messages import fill_trajectory
+from dreamitate_ros.messages import fill_trajectory, set_header
 
 Result = FollowJointTrajectory.Result
 CODES = {
@@ -97,21 +97,25 @@ class Controller:
         """Return whether the controller is there, within the limit."""
         return bool(self._client.wait_for_server(limit_s))
 
-    def send(
-        self, plan: Plan, joint_names: Sequence[str], tolerance_rad: float, lead_s: float = 0.0, start_ns: int = 0
-    ) -> Order:
-        """Send a plan's joints under the controller's names for them.
-
-        lead_s: how long after the trajectory's start its first point is met; start_ns: when it starts, 0: at once.
-        tolerance_rad: how far a joint may lag; 0: as the controller is configured.
-        """
-        goal = FollowJointTrajectory.Goal()
-        fill_trajectory(goal.trajectory, plan, JointTrajectoryPoint, lead_s, start_ns)
-        goal.trajectory.joint_names = list(joint_names)
-        if tolerance_rad:
-            goal.path_tolerance = [JointTolerance(name=name, position=tolerance_rad) for name in joint_names]
-            goal.goal_tolerance = goal.path_tolerance
+    def send(self, goal: Any, start_ns: int = 0) -> Order:
+        """Send what `fill_goal` made. start_ns: when it starts, 0: at once."""
+        set_header(goal.trajectory.header, "", start_ns)
         order = Order(self.name, self._changed)
         sent = self._client.send_goal_async(goal, feedback_callback=order.take_feedback)
         sent.add_done_callback(order.take_answer)
         return order
+
+
+def fill_goal(plan: Plan, joint_names: Sequence[str], tolerance_rad: float = 0.0, lead_s: float = 0.0) -> Any:
+    """Return a plan's joints as a goal, under the controller's names for them.
+
+    lead_s: how long after the trajectory's start its first point is met. tolerance_rad: how far a joint may lag; 0: as
+    the controller is configured.
+    """
+    goal = FollowJointTrajectory.Goal()
+    fill_trajectory(goal.trajectory, plan, JointTrajectoryPoint, lead_s)
+    goal.trajectory.joint_names = list(joint_names)
+    if tolerance_rad:
+        goal.path_tolerance = [JointTolerance(name=name, position=tolerance_rad) for name in joint_names]
+        goal.goal_tolerance = goal.path_tolerance
+    return goal

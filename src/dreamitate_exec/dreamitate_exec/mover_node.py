@@ -1,5 +1,6 @@
 """Carries out checked plans on one arm, or on two in step: started, watched and stopped together."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,20 +17,22 @@ from dreamitate_core.robot import Robot
 from dreamitate_ros.stage_node import StageError
 
 from .arm import ArmState
-from .controller_node import Controller, Order
+from .controller_node import Controller, Order, fill_goal
 from .monitor import OUT_OF_STEP_S, Monitor, behind_each
 from .stopping import LEAD_S, stop_along, stop_motion
 
 Array = NDArray[np.float64]
 Result = ExecuteTrajectory.Result
 
-START_LEAD_S = 0.5
+START_LEAD_S = 1.0
 """How far ahead the common start of two arms is set: both orders have to reach their controllers before."""
 ARRIVAL_S = 1.0
 """How much later than the controller's word the joint states may tell that an arm has arrived."""
 STOP_LIMIT_S = 2.0
 """How much longer than planned a stop may take before the controllers are told to cancel everything."""
 _WATCH_PERIOD_S = 0.02
+_HELD_UP_S = 0.1
+"""A watch that did not look for so long was held up itself; so long it then waits for what the arms said meanwhile."""
 
 
 class Arm:
@@ -48,17 +51,17 @@ class Arm:
         self.monitor: Monitor | None = None
         self.advanced_s = 0.0
 
-    def begin(self, plan: Plan, tolerance_rad: float, start_ns: int) -> None:
-        """Send a plan to the controller."""
-        self.plan, self.monitor = plan, Monitor(plan, self.heard_s)
+    def begin(self, plan: Plan, goal: Any, start_ns: int) -> None:
+        """Send a plan, and the goal that was made of it, to the controller."""
+        self.plan, self.monitor = plan, Monitor(plan, self.state.clock_s)
         self.advanced_s = time.monotonic()
-        self.order = self.controller.send(plan, self.joint_names, tolerance_rad, 0.0, start_ns)
+        self.order = self.controller.send(goal, start_ns)
 
     def look(self, max_age_s: float) -> float:
         """Return how far the arm is off its path, in rad. Raises DreamitateError where that is not known."""
         assert self.monitor is not None
         before_s = self.monitor.time_s
-        off_rad = self.monitor.deviation_rad(self.state.position(max_age_s), self.heard_s)
+        off_rad = self.monitor.deviation_rad(self.state.position(max_age_s), self.state.clock_s)
         if self.monitor.time_s > before_s:
             self.advanced_s = time.monotonic()
         return off_rad
@@ -125,9 +128,11 @@ class Mover:
         """Send the plans; two start at the same instant."""
         if any(not np.array_equal(plan.time_s, plans[0].time_s) for plan in plans):
             raise StageError(Result.PLANNING_FAILED, "The arms' plans do not share one time law.")
+        tolerance_rad = self._tolerance_rad
+        goals = [fill_goal(plan, arm.joint_names, tolerance_rad) for arm, plan in zip(self.arms, plans, strict=True)]
         start_ns = self._node.now_ns() + round(START_LEAD_S * 1e9) if len(plans) > 1 else 0
-        for arm, plan in zip(self.arms, plans, strict=True):
-            arm.begin(plan, self._tolerance_rad, start_ns)
+        for arm, plan, goal in zip(self.arms, plans, goals, strict=True):
+            arm.begin(plan, goal, start_ns)
 
     def watch(self, check: Callable[[], None], tell: Callable[[float], None]) -> None:
         """Return when all arms have carried out their plans. Raises StageError for what goes wrong with any of them.
@@ -135,8 +140,12 @@ class Mover:
         check: raises for whatever else must stop the arms; tell: is told the share of the motion that is done.
         """
         with self._changed:
+            looked_s = time.monotonic()
             while True:
                 check()
+                if time.monotonic() - looked_s > _HELD_UP_S:
+                    self._hear_again()
+                looked_s = time.monotonic()
                 for arm in self.arms:
                     self._look_at(arm)
                 self._check_in_step()
@@ -158,7 +167,7 @@ class Mover:
             orders = [arm.order for arm in moving if arm.order is not None]
             stops = self._stops(moving, along)
             for arm, stop in zip(moving, stops, strict=True):
-                arm.order = arm.controller.send(stop, arm.joint_names, 0.0, LEAD_S)
+                arm.order = arm.controller.send(fill_goal(stop, arm.joint_names, lead_s=LEAD_S))
                 orders.append(arm.order)
             limit_s = STOP_LIMIT_S + max((stop.duration_s for stop in stops), default=0.0)
             self._changed.wait_for(lambda: all(arm.order is not None and _over(arm.order) for arm in moving), limit_s)
@@ -171,6 +180,13 @@ class Mover:
     def largest_error_rad(self) -> float:
         """How far a joint was at most from where its controller wanted it, in the last motion."""
         return max((arm.order.largest_error_rad for arm in self.arms if arm.order), default=0.0)
+
+    def _hear_again(self) -> None:
+        """Wait a moment for new joint states: what came while this process did not run is still on its way in."""
+        before = [arm.state.count for arm in self.arms]
+        self._changed.wait_for(
+            lambda: all(arm.state.count > count for arm, count in zip(self.arms, before, strict=True)), _HELD_UP_S
+        )
 
     def _listen(self) -> None:
         """Wait for what the joint states say from now on. Raises StageError where they say nothing."""
@@ -243,6 +259,9 @@ class Mover:
             return []
         if not along and all(arm.state.age_s() is not None for arm in moving):
             return [_straight_stop(arm) for arm in moving]
+        for arm in moving:
+            with contextlib.suppress(DreamitateError):  # what is not known now: from where it was seen last
+                arm.look(np.inf)
         plans = [arm.plan for arm in moving if arm.plan is not None]
         together = replace(
             plans[0],

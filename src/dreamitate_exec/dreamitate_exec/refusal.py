@@ -30,6 +30,18 @@ class Reason(str, Enum):
     TOO_SLOW = "too_slow"
 
 
+OF_THE_TRACK = (
+    Reason.TOO_FEW_POSES,
+    Reason.NOT_FINITE,
+    Reason.TIME_NOT_INCREASING,
+    Reason.LOST_TRACK,
+    Reason.LOW_SCORE,
+    Reason.TOOL_JUMP,
+    Reason.NOT_IN_STEP,
+)
+"""The reasons that say that what was given is no tool's path, whatever the arm could do."""
+
+
 class PlanRefused(DreamitateError):  # noqa: N818 - the contract's name: an answer, not a fault
     """No safe motion follows the track.
 

@@ -196,12 +196,12 @@ def read_track(message: Any) -> ToolTrajectory:
     )
 
 
-def fill_trajectory(message: Any, plan: Plan, new_point: New, lead_s: float = 0.0, start_ns: int = 0) -> Any:
-    """Fill in and return a trajectory_msgs/JointTrajectory. start_ns: its stamp; 0 has it start at once.
+def fill_trajectory(message: Any, plan: Plan, new_point: New, lead_s: float = 0.0) -> Any:
+    """Fill in and return a trajectory_msgs/JointTrajectory that starts at once.
 
     lead_s: how long after its start the first point is met.
     """
-    set_header(message.header, "", start_ns)
+    set_header(message.header, "", 0)
     message.joint_names = list(plan.joint_names)
     message.points = []
     rows = zip(plan.time_s - plan.time_s[0] + lead_s, plan.position, plan.velocity, plan.acceleration, strict=True)

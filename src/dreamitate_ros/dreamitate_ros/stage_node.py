@@ -33,6 +33,8 @@ QOS = {
 _FEEDBACK_PERIOD_S = 0.1
 _CANCEL_CHECK_S = 0.1
 _BEGIN_LIMIT_S = 300.0
+_LAPSES_S = 5.0
+"""How long after its admission a goal that has not begun is still expected to."""
 
 
 class StageError(DreamitateError):
@@ -277,6 +279,7 @@ class StageAction:
         self.stop_reason = ""
         self._work, self._failure_code, self._may_start = work, failure_code, may_start
         self._goal: Goal | None = None
+        self._admitted_s = 0.0
         self._lock = threading.Lock()
         node.actions.append(self)
         self._server = ActionServer(
@@ -310,16 +313,30 @@ class StageAction:
     def _admit(self, _: Any) -> GoalResponse:
         reason = self.node.stop_reason if self.node.stopping.is_set() else self._may_start()
         with self._lock:
-            if not reason and not self.idle.is_set():
+            if not reason and self._is_busy():
                 reason = "another goal is running; cancel it or wait"
             if reason:
                 self.node.get_logger().warning(f"{self.name}: goal rejected: {reason}")
                 return GoalResponse.REJECT
             self.idle.clear()
+            self._admitted_s = time.monotonic()
             return GoalResponse.ACCEPT
 
+    def _is_busy(self) -> bool:
+        """Whether a goal runs, or one that was admitted may still begin.
+
+        rclpy never begins one whose client could not be told of its admission.
+        """
+        return self._goal is not None or (not self.idle.is_set() and time.monotonic() < self._admitted_s + _LAPSES_S)
+
     def _execute(self, handle: Any) -> Any:
-        goal = self._goal = Goal(self, handle)
+        goal = Goal(self, handle)
+        with self._lock:
+            if self._goal is not None:
+                handle.abort()
+                return self.kind.Result(error_code=self.kind.Result.UNEXPECTED, error_msg="Another goal is running.")
+            self._goal = goal
+            self.idle.clear()
         began_s = time.monotonic()
         try:
             result = self._work(goal)

@@ -30,6 +30,8 @@ REST_S = 0.5
 STOPPED_RAD_S = 0.01
 _LATEST_S = 0.5
 """How far the simulation may fall behind real time before it gives up catching up."""
+_CATCHING_UP = 2.0
+"""How many times as fast as real time it is at most while it catches up: an arm that leaps looks off its path."""
 
 
 class LiveTable:
@@ -156,13 +158,15 @@ class LiveTable:
             self.stepped.wait_for(lambda: self._simulation is not None or self._over.is_set())
         due_s = time.monotonic()
         while not self._over.is_set():
+            begun_s = time.monotonic()
             with self.stepped:
                 self._live.step(self._period_s * self._speed)
                 states = [(arm.position, arm.velocity) for arm in self._live.arms]
                 self.stepped.notify_all()
             self._on_step(states)
             due_s = max(due_s + self._period_s, time.monotonic() - _LATEST_S)
-            self._over.wait(max(due_s - time.monotonic(), 0.0))
+            next_s = max(due_s, begun_s + self._period_s / _CATCHING_UP)
+            self._over.wait(max(next_s - time.monotonic(), 0.0))
 
     def _draw(self) -> None:
         due_s = time.monotonic()

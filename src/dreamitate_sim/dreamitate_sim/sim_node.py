@@ -109,9 +109,8 @@ class SimNode(StageNode):
         """Write the folder of the parameter `demonstration`, where it names one."""
         folder = self.value("demonstration")
         if folder:
-            size = self._task.section("generator")
-            width, height = int(size["width"]), int(size["height"])
-            write_clip(Path(folder), table.do_where_drawn(lambda: demonstrate(scene, 0, width, height)))
+            size = self._task.dream_size
+            write_clip(Path(folder), table.do_where_drawn(lambda: demonstrate(scene, 0, *size)))
 
     def _demonstrate_now(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._table is not None

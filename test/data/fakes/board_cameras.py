@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from dreamitate_core.camera import camera_from_json
 from dreamitate_data.shots import VIEWS, read_picture
-from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_image
+from dreamitate_ros.messages import OPTICAL_FRAMES, fill_camera_info, fill_image, set_header
 
 HZ = 5.0
 folder, repeats = Path(sys.argv[1]), int(sys.argv[2])
@@ -30,7 +30,9 @@ for number, name in cycle(enumerate(names)):
     colour = [picture[..., None].repeat(3, axis=-1) for picture in pictures]
     for _ in range(repeats):
         stamp = node.get_clock().now().nanoseconds
-        joints.publish(JointState(name=["joint"], position=[float(number)]))
+        state = JointState(name=["joint"], position=[float(number)])
+        set_header(state.header, "", stamp)
+        joints.publish(state)
         for k, picture in enumerate(colour):
             infos[k].publish(fill_camera_info(CameraInfo(), cameras[k], OPTICAL_FRAMES[k], stamp))
             images[k].publish(fill_image(Image(), picture, OPTICAL_FRAMES[k], stamp))

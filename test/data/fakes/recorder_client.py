@@ -33,10 +33,11 @@ executor = SingleThreadedExecutor()
 executor.add_node(node)
 threading.Thread(target=executor.spin, daemon=True).start()
 sent = 0
+sent_s: list[float] = []
 
 
 def publish(count: int) -> None:
-    """Publish pairs at a steady rate; `frame_id` counts them."""
+    """Publish pairs at a steady rate at most; `frame_id` counts them."""
     global sent
     next_s = time.monotonic()
     for _ in range(count):
@@ -48,7 +49,8 @@ def publish(count: int) -> None:
             publisher.publish(CameraInfo(width=32, height=24))
         words.publish(String(data=str(sent)))
         sent += 1
-        next_s += 1.0 / HZ
+        sent_s.append(time.monotonic())
+        next_s = max(next_s, time.monotonic()) + 1.0 / HZ  # what was held up is not caught up with
         threading.Event().wait(max(next_s - time.monotonic(), 0.0))
 
 
@@ -58,6 +60,14 @@ def wait(future: Any) -> Any:
     future.add_done_callback(lambda _: done.set())
     assert done.wait(30.0), "no answer in 30 s"
     return future.result()
+
+
+def begin(wanted: Any) -> Any:
+    """Send a goal; return its handle once the recording has begun."""
+    began = threading.Event()
+    handle = wait(record.send_goal_async(wanted, feedback_callback=lambda _: began.set()))
+    assert began.wait(30.0), "no feedback in 30 s"
+    return handle
 
 
 def plain(answer: Any) -> dict[str, Any]:
@@ -82,17 +92,20 @@ told["first"], told["pairs"] = sent, 100
 publish(100)
 told["stop"] = plain(wait(stop.call_async(StopRecording.Request(notes_json='{"verdict": "good"}'))))
 told["stop again"] = plain(wait(stop.call_async(StopRecording.Request())))
-goal = wait(record.send_goal_async(Record.Goal(name="two", duration_s=0.4)))
+goal = begin(Record.Goal(name="two", duration_s=1.0))
 result = goal.get_result_async()
-publish(10)
+while not result.done():
+    publish(5)
 told["action"] = plain(wait(result).result)
-goal = wait(record.send_goal_async(Record.Goal(name="three")))
+goal = begin(Record.Goal(name="three"))
 publish(10)
 wait(goal.cancel_goal_async())
 told["cancelled"] = plain(wait(goal.get_result_async()).result)
 wait(start.call_async(StartRecording.Request(name="killed")))
+sent_s.clear()
 publish(75)
+killed_s = time.monotonic()
 os.kill(int(sys.argv[1]), signal.SIGKILL)
-told["killed after"] = sent
+told["a second old when killed"] = sum(moment_s < killed_s - 1.0 for moment_s in sent_s)
 print(json.dumps(told), flush=True)
 os._exit(0)

@@ -75,12 +75,21 @@ def change(name: str, value: float) -> dict[str, Any]:
     return {"successful": answer.successful, "reason": answer.reason}
 
 
+def meet() -> None:
+    """Wait until the generator answers: as it knows this last client, it knows the others, and its answers come."""
+    answered = threading.Event()
+    while not answered.is_set():
+        setting.call_async(SetParameters.Request()).add_done_callback(lambda _: answered.set())
+        answered.wait(1.0)
+
+
 node.create_timer(0.1, publish)
 executor = SingleThreadedExecutor()
 executor.add_node(node)
 threading.Thread(target=executor.spin, daemon=True).start()
 client.wait_for_server()
 setting.wait_for_service()
+meet()
 for line in sys.stdin:
     word, _, rest = line.strip().partition(":")
     if word == "set":

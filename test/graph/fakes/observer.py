@@ -4,7 +4,9 @@ Lines on stdin tell it what to do: "goal SEED", "again SEED" (a second goal), "c
 stop), "modules", "graph", "ask" and "trust" (whether plans wait for approval), "approve", "refuse".
 """
 
+import contextlib
 import json
+import queue
 import sys
 import threading
 from typing import Any
@@ -63,19 +65,27 @@ def on_feedback(message: Any) -> None:
         tell("waits")
 
 
+def ask(kind: Any, name: str, request: Any) -> Any:
+    """Return a service's answer; asked again until it comes: who does not know us yet is not heard."""
+    client: Any = node.create_client(kind, name)
+    client.wait_for_service()
+    answers: queue.Queue[Any] = queue.Queue()
+    while True:
+        client.call_async(request).add_done_callback(lambda future: answers.put(future.result()))
+        with contextlib.suppress(queue.Empty):
+            return answers.get(timeout=2.0)
+
+
 def answer(approved: bool) -> None:
     """Approve or refuse the plan that waits."""
-    call: Any = node.create_client(SetBool, "executor/approve")
-    call.wait_for_service()
-    tell("answered", success=call.call(SetBool.Request(data=approved)).success)
+    approval.wait_for_service()
+    tell("answered", success=approval.call(SetBool.Request(data=approved)).success)
 
 
 def ask_before_moving(wanted: bool) -> None:
     """Have the executor wait for approval, or not."""
-    call: Any = node.create_client(SetParameters, "executor/set_parameters")
-    call.wait_for_service()
-    setting = Parameter("approve", value=wanted).to_parameter_msg()
-    tell("set", success=call.call(SetParameters.Request(parameters=[setting])).results[0].successful)
+    request = SetParameters.Request(parameters=[Parameter("approve", value=wanted).to_parameter_msg()])
+    tell("set", success=ask(SetParameters, "executor/set_parameters", request).results[0].successful)
 
 
 def on_joints(message: JointState) -> None:
@@ -106,8 +116,7 @@ def tell_graph() -> None:
 
 def offers(name: str) -> dict[str, Any]:
     """Return what a node offers, without what rclpy itself gives to every node."""
-    listing: Any = node.create_client(ListParameters, f"/{name}/list_parameters")
-    parameters = listing.call(ListParameters.Request()).result.names
+    parameters = ask(ListParameters, f"/{name}/list_parameters", ListParameters.Request()).result.names
     return {
         "publishes": without_rclpy(node.get_publisher_names_and_types_by_node(name, "/")),
         "subscribes": without_rclpy(node.get_subscriber_names_and_types_by_node(name, "/")),
@@ -125,14 +134,9 @@ def without_rclpy(things: list[tuple[str, list[str]]]) -> list[tuple[str, str]]:
 
 def meet() -> None:
     """Wait until the server answers: one that does not know this client yet would take a goal and not be heard."""
-    call: Any = node.create_client(CancelGoal, "rollout/_action/cancel_goal")
     nobodys = CancelGoal.Request()
     nobodys.goal_info.goal_id.uuid = [1] * 16
-    answered = threading.Event()
-    call.wait_for_service()
-    while not answered.is_set():
-        call.call_async(nobodys).add_done_callback(lambda _: answered.set())
-        answered.wait(1.0)
+    ask(CancelGoal, "rollout/_action/cancel_goal", nobodys)
 
 
 def send(seed: int, event: str) -> None:
@@ -177,10 +181,11 @@ for topic, kind in {"image_raw": Image, "camera_info": CameraInfo}.items():
             """Tell that a camera's topic is alive, and its stamp."""
             tell("camera", name=name, stamp=[message.header.stamp.sec, message.header.stamp.nanosec])
 
-        node.create_subscription(kind, name, on_picture, 5)
+        node.create_subscription(kind, name, on_picture, 20)
 emergency = node.create_publisher(Bool, "emergency_stop", 10)
-node.create_subscription(Rollout.Impl.FeedbackMessage, "rollout/_action/feedback", on_feedback, 10)
+node.create_subscription(Rollout.Impl.FeedbackMessage, "rollout/_action/feedback", on_feedback, 100)
 client: Any = ActionClient(node, Rollout, "rollout")
+approval: Any = node.create_client(SetBool, "executor/approve")  # long before it is used, which is once
 handles: list[Any] = []
 executor = SingleThreadedExecutor()
 executor.add_node(node)
