@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import TransformStamped
 from numpy.typing import NDArray
+from rclpy.duration import Duration
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
 
@@ -35,6 +36,9 @@ Array = NDArray[np.float64]
 
 TF_RATE_HZ = 20.0
 _REST_LIMIT_S = 10.0
+_IDLE_LIMIT_S = 5.0
+"""How long a new scene waits for arms that are being stopped: on a busy machine they stand before their goals end."""
+_HEARD_LIMIT_S = 1.0
 
 
 class SimNode(StageNode):
@@ -78,11 +82,12 @@ class SimNode(StageNode):
         self.create_service(Trigger, "~/demonstrate", self._demonstrate_now, callback_group=self.free)
 
     def end(self) -> None:
-        """Stop the arms."""
+        """Stop the arms, and see to it that their last word, that they stand, is heard."""
         for server in self._servers:
             server.idle.wait(2.0)
         if self._table:
             self._table.end()
+        self._states.wait_for_all_acked(Duration(seconds=_HEARD_LIMIT_S))
 
     def diagnosis(self) -> tuple[str, dict[str, object]]:
         """Return whether the simulation keeps up."""
@@ -135,7 +140,7 @@ class SimNode(StageNode):
 
     def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         assert self._table is not None
-        if not all(server.idle.is_set() for server in self._servers):
+        if not all(server.idle.wait(_IDLE_LIMIT_S) for server in self._servers):
             response.success, response.message = False, "The arm moves; cancel its trajectory first."
             return response
         try:
