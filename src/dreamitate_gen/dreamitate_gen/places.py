@@ -4,7 +4,6 @@ People do the same scene in different ways. One map per point would mix them, at
 encoder says several whole ways and how likely each is, and is trained as a mixture of them.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +19,6 @@ that all ways learn from, so that none is forgotten that fits no clip at first (
 
 VARIANCE = 0.49
 """Of the blobs around points, in cells squared."""
-WORTH_A_TRY = 0.25
 
 
 @dataclass
@@ -31,17 +29,14 @@ class Places:
     logits: Tensor
     preferences: Tensor
 
-    def likeliest_points(self, ranks: Sequence[int] | None = None) -> Tensor:
-        """Return pixels (B, 2, 12, P, 2) of the points, finer than a cell, along one way.
+    def likeliest_points(self) -> Tensor:
+        """Return pixels (B, 2, 12, P, 2) of the points along the likeliest way, finer than a cell."""
+        rows = torch.arange(len(self.logits), device=self.logits.device)
+        return likeliest_points(self.logits[rows, :, self.preferences.argmax(1)])
 
-        ranks: for each of the B, 0 (the default) for the likeliest way, 1 for the next one, and so on, round and round
-        among the ways that are at least `WORTH_A_TRY` times as likely as the likeliest.
-        """
-        likely, order = self.preferences.detach().float().softmax(1).sort(1, descending=True)
-        worth = (likely >= WORTH_A_TRY * likely[:, :1]).sum(1)
-        rank = torch.tensor(ranks or [0] * len(order), device=order.device) % worth
-        rows = torch.arange(len(order), device=order.device)
-        return likeliest_points(self.logits[rows, :, order[rows, rank]])
+    def points_of_ways(self) -> Tensor:
+        """Return pixels (B, W, 2, 12, P, 2) of the points along each way, finer than a cell."""
+        return likeliest_points(self.logits.transpose(1, 2))
 
 
 def place_loss(places: Places, points: Tensor) -> Tensor:

@@ -40,18 +40,17 @@ class SmallPictures(nn.Module):
         frames: Sequence[int],
         points: Tensor | None = None,
         random: torch.Generator | None = None,
-        ranks: Sequence[int] | None = None,
     ) -> Conditions:
         """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1.
 
-        points: pixels (B, 2, 12, P, 2) of the tools, known in training; by default where they are likeliest. ranks:
-        along which way (`Places.likeliest_points`). random: of no effect; these conditions have no noise.
+        points: pixels (B, 2, 12, P, 2) of the tools, known in training, agreed on in dreams (`agreement`); by default
+        where they are likeliest. random: of no effect; these conditions have no noise.
         """
         batch = len(photos)
         embedding, features, places = self._encoded(photos)
         with torch.autocast(photos.device.type, enabled=False):
             photo_latents = self.codec.encode_photo(photos.flatten(0, 1))
-        points = places.likeliest_points(ranks) if points is None else points
+        points = places.likeliest_points() if points is None else points
         height, width = photo_latents.shape[-2:]
         drawn = place_channels(points, height, width, self.codec.patch)
         own = torch.tensor([FRAME_VIEWS[i] for i in frames], device=photos.device)

@@ -16,12 +16,15 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS, StereoVideo
 
+from .agreement import agreed_points
 from .confidence import confidence
 from .faster import make_faster
 from .model_folder import load_model
 from .noise import sigmas
 from .offload import take_turns
 from .photos import fitted_photos
+from .picture_size import PictureSize
+from .places import Places
 from .precision import half_where_faster
 from .sample import sample
 from .stereo_unet import FRAMES
@@ -36,7 +39,7 @@ class SvdGenerator:
         self.model, self.settings = load_model(self.folder, task)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         pictures = self.model.pictures
-        if self.settings["kind"] == "svd":
+        if not self._is_small:
             make_faster(self.model.unet, pictures.vae, self.settings)
         if self.settings.get("cpu_offload", False):
             parts = [pictures.image_encoder, pictures.vae, self.model.unet]
@@ -59,7 +62,8 @@ class SvdGenerator:
         one, two, small_rig = fitted_photos(photo_1, photo_2, rig, *size)
         count = int(self.settings.get("dreams", 1))
         photos = torch.stack([_to_tensor(one), _to_tensor(two)])[None].to(self.device)
-        frames = self.dream_frames(photos.expand(count, -1, -1, -1, -1), seed, progress)
+        points = self._agreed_points(photo_1, photo_2, rig, seed, count) if self._is_small else None
+        frames = self.dream_frames(photos.expand(count, -1, -1, -1, -1), seed, progress, points)
         pictures = (frames.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2).cpu().numpy()
         clips = []
         for number, dream in enumerate(pictures):
@@ -70,23 +74,44 @@ class SvdGenerator:
             clips.append(clip)
         return sorted(clips, key=lambda clip: -float(clip.info["confidence"]["value"]))
 
-    def dream_frames(self, photos: Tensor, seed: int, progress: Progress = quiet) -> Tensor:
-        """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size, which may be the
-        same: then each dream goes another of the likely ways."""
+    def dream_frames(
+        self, photos: Tensor, seed: int, progress: Progress = quiet, points: Tensor | None = None
+    ) -> Tensor:
+        """Return frames (B, 25, 3, H, W) in 0..1 of photos (B, 2, 3, H, W) of the model's own size.
+
+        points: pixels (B, 2, 12, P, 2) of the tools, which the small model is told; by default its likeliest ones.
+        """
         levels = sigmas(**self.settings["sampling"])
         guidance = float(self.settings.get("guidance", 1.0))
         generator = torch.Generator().manual_seed(seed)
         frames = list(range(FRAMES))
         with torch.no_grad(), self._precision:
-            conditions = self.model.pictures.conditions(photos, frames, random=generator, ranks=range(len(photos)))
+            told = {"random": generator} if points is None else {"points": points}
+            conditions = self.model.pictures.conditions(photos, frames, **told)
             latents = sample(self.model, conditions, levels, generator, guidance, progress)
             decoded: Tensor = self.model.pictures.decode(latents, photos, frames, conditions)
         return decoded
 
+    def _agreed_points(
+        self, photo_1: NDArray[np.uint8], photo_2: NDArray[np.uint8], rig: StereoRig, seed: int, count: int
+    ) -> Tensor:
+        size = PictureSize(self.model.width, self.model.height, self.model.region)
+
+        def places(photos: Tensor) -> Places:
+            with torch.no_grad(), self._precision:
+                answers: Places = self.model.pictures.places(photos.to(self.device))
+            return answers
+
+        return agreed_points(places, (photo_1, photo_2), rig, size, self.task, seed, count).to(self.device)
+
+    @property
+    def _is_small(self) -> bool:
+        return bool(self.settings["kind"] == "small")
+
     @property
     def _precision(self) -> AbstractContextManager[object]:
         """The small model's weights are float32; SVD's have the precision they compute in."""
-        return half_where_faster(self.device) if self.settings["kind"] == "small" else nullcontext()
+        return half_where_faster(self.device) if self._is_small else nullcontext()
 
 
 def _to_tensor(image: NDArray[np.uint8]) -> Tensor:

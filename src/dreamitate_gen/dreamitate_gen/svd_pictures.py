@@ -49,12 +49,10 @@ class SvdPictures(nn.Module):
         photos: Tensor,
         frames: Sequence[int],
         random: torch.Generator | None = None,
-        ranks: Sequence[int] | None = None,
     ) -> Conditions:
         """Return the conditions of `frames` (of the 25) given the photos (B, 2, 3, H, W) in 0..1.
 
-        random: draws, on the CPU, the noise on the photos; None: there is none. ranks: of no effect; the noise alone
-        tells dreams of the same photos apart.
+        random: draws, on the CPU, the noise on the photos; None: there is none.
         """
         strength = self.noise_augmentation if random is not None else 0.0
         latents = self.photo_latents(photos, torch.full((len(photos),), strength), random)
