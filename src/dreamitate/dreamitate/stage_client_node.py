@@ -1,10 +1,12 @@
 """The coordinator's end of a stage's action: send one goal, follow it, pass a stop on, say how it ended."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
 from dreamitate_msgs.action import Rollout
 from rclpy.action import ActionClient
@@ -14,6 +16,8 @@ from dreamitate_ros.meeting_node import Meeting
 from dreamitate_ros.stage_node import Goal, StageError
 
 _SERVER_CHECK_S = 0.5
+_ASK_AGAIN_S = 3.0
+"""How long after a result was asked for it is asked for again; servers keep it for ten seconds."""
 
 
 class StageCall:
@@ -25,8 +29,11 @@ class StageCall:
         self.abandoned = False
         """Whether nobody waits for it any longer: it is cancelled as soon as its answer comes."""
         self.response: Any = None
+        self.forgotten = False
+        """Whether the stage knows nothing of the goal any longer."""
         self.told: tuple[str, float] | None = None
         self._handle: Any = None
+        self._asked_s = 0.0
 
     @property
     def rejected(self) -> bool:
@@ -45,10 +52,17 @@ class StageCall:
             self._handle = future.result()
             self.answered = True
             if self._handle.accepted:
-                self._handle.get_result_async().add_done_callback(self._take_result)
+                self.ask()
                 if self.abandoned:
                     self._handle.cancel_goal_async()
             self._changed.notify_all()
+
+    def ask(self) -> None:
+        """Ask for the result, once it is there, but not at every call: a goal's one answer may be lost on the way."""
+        if self.answered and not self.rejected and time.monotonic() - self._asked_s >= _ASK_AGAIN_S:
+            self._asked_s = time.monotonic()
+            with contextlib.suppress(RuntimeError):  # the middleware is busy
+                self._handle.get_result_async().add_done_callback(self._take_result)
 
     def take_feedback(self, message: Any) -> None:
         """Note how far it is."""
@@ -58,7 +72,11 @@ class StageCall:
 
     def _take_result(self, future: Any) -> None:
         with self._changed:
-            self.response = future.result()
+            response = future.result()
+            if response.status == GoalStatus.STATUS_UNKNOWN:
+                self.forgotten = True
+            elif self.response is None:
+                self.response = response
             self._changed.notify_all()
 
 
@@ -124,7 +142,8 @@ class StageClient:
                     raise Cancelled(goal.asked_to_stop)
                 if call.rejected:
                     raise StageError(Rollout.Result.BUSY, f"{self.name} rejected the goal; its node's log says why.")
-                if call.response is None and not self._client.server_is_ready():
+                call.ask()
+                if call.response is None and (call.forgotten or not self._client.server_is_ready()):
                     raise StageError(Rollout.Result.STAGE_DIED, f"The node that serves {self.name} has vanished.")
 
     def _stop(self) -> None:
