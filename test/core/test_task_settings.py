@@ -39,6 +39,7 @@ def test_people_who_turn_things_have_a_habit() -> None:
         ("best_way_share: 0", "best_way_share must be a number above 0 and at most 1; it is 0"),
         ("best_way_share: often", "it is 'often'"),
         ("turn_rad: 6.3", "turn_rad must be a number of radians from 0 to 3.1416; it is 6.3"),
+        ("surface_height_m: 25", "surface_height_m must be a number of metres from 0 to 0.3; it is 25"),
         ("mirrored: maybe", "mirrored must be true or false; it is 'maybe'"),
         ("clip_duration_s: 0", "clip_duration_s must be a number of seconds above 0; it is 0"),
         ("clip_duration_s: .nan", "above 0; it is nan"),

@@ -18,7 +18,7 @@ from dreamitate_gen.picture_size import PictureSize
 from dreamitate_gen.places import STRIDE, Places, blobs
 
 SIZE = PictureSize(256, 144, 0.7)
-TABLE_M = np.array([0.07, -0.04, 0.0])
+TABLE_M = np.array([0.07, -0.04])
 """Where the dot is on the table."""
 
 
@@ -50,7 +50,7 @@ def test_all_are_asked_again_when_each_way_has_been_taken() -> None:
 
 @pytest.mark.parametrize("task", ["push_shape", "scooping"])  # any turn and the mirror image; shifts alone
 def test_moved_photos_are_answered_where_they_were(task: str) -> None:
-    """The image encoder here points at a dot on the table, with an error that is another one in each moved photo."""
+    """The image encoder here points at a dot where the task's things have their surface, with an error that is another one in each moved photo."""
     seen: list[Tensor] = []
 
     def dots(photos: Tensor) -> Places:
@@ -58,14 +58,15 @@ def test_moved_photos_are_answered_where_they_were(task: str) -> None:
         return _at_the_dot(photos)
 
     rig = load_rig("paper")
-    points = agreed_points(dots, _photos(rig), rig, SIZE, load_task(task), seed=0)
+    high = load_task(task).surface_height_m
+    points = agreed_points(dots, _photos(rig, high), rig, SIZE, load_task(task), seed=0)
     assert points.shape == (1, 2, STEPS, 4, 2)
     (asked,) = seen
     assert asked.shape == (1 + LOOKS, 2, 3, SIZE.height, SIZE.width)
     assert (asked[1:] - asked[:1]).abs().amax((1, 2, 3, 4)).min() > 0.5, "each photo was moved"
     fitted = rig.cropped_and_resized(SIZE.width, SIZE.height, SIZE.region)
     for view, camera in enumerate(fitted.cameras):
-        wanted, _ = camera.project(_in_reference(rig, TABLE_M[None]))
+        wanted, _ = camera.project(_in_reference(rig, np.array([[*TABLE_M, high]])))
         assert np.abs(points[0, view].numpy() - wanted).max() < 0.5
 
 
@@ -78,7 +79,7 @@ def test_photos_of_an_unknown_table_are_not_moved() -> None:
         looks.append(len(photos))
         return _at_the_dot(photos)
 
-    agreed_points(dots, _photos(known), rig, SIZE, load_task("push_shape"), seed=0)
+    agreed_points(dots, _photos(known, 0.0), rig, SIZE, load_task("push_shape"), seed=0)
     assert looks == [1]
 
 
@@ -93,12 +94,12 @@ def _line(y: float) -> NDArray[np.float64]:
     return np.stack([x, np.full(STEPS, y), np.zeros(STEPS)], -1)[:, None]
 
 
-def _photos(rig: StereoRig) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Both cameras' pictures of a white dot on a black table."""
+def _photos(rig: StereoRig, height_m: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Both cameras' pictures of a white dot over a black table."""
     pictures = []
     for camera in rig.cameras:
         picture = np.zeros((camera.height, camera.width, 3), np.uint8)
-        ((x, y),), _ = camera.project(_in_reference(rig, TABLE_M[None]))
+        ((x, y),), _ = camera.project(_in_reference(rig, np.array([[*TABLE_M, height_m]])))
         pictures.append(np.asarray(cv2.circle(picture, (round(x), round(y)), 18, (255, 255, 255), -1), np.uint8))
     return pictures[0], pictures[1]
 

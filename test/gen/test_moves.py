@@ -14,12 +14,13 @@ ANYWHERE = np.array([[-9.0, -9.0], [9.0, 9.0]])
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
 @pytest.mark.parametrize("angle_rad", [0.0, 0.8, 3.0])
-def test_pictures_and_paths_move_together(side: float, angle_rad: float) -> None:
-    """A white spot on the table is, in both pictures, where the moved path has gone."""
+@pytest.mark.parametrize("height_m", [0.0, 0.025])
+def test_pictures_and_paths_move_together(side: float, angle_rad: float, height_m: float) -> None:
+    """A white spot at the height of what is seen is, in both pictures, where the moved path has gone."""
     rig = load_rig("paper").cropped_and_resized(384, 224)
     assert rig.transform_reference_to_table is not None
     to_reference = np.linalg.inv(rig.transform_reference_to_table)
-    spot = np.array([0.08, -0.05, 0.0])
+    spot = np.array([0.08, -0.05, height_m])
 
     def pixels(point: np.ndarray) -> list[np.ndarray]:
         seen = se3.transform_points(to_reference, point[None])
@@ -36,7 +37,7 @@ def test_pictures_and_paths_move_together(side: float, angle_rad: float) -> None
     assert np.linalg.det(there[:, :3, :3]) == pytest.approx(np.ones(12))
     if angle_rad == 0.0:
         assert there[0, :2, 3] == pytest.approx([0.08 * side + 0.03, -0.03])
-    for photo, wanted in zip(moved_photos(photos, rig, move), pixels(there[0, :3, 3]), strict=True):
+    for photo, wanted in zip(moved_photos(photos, rig, move, height_m), pixels(there[0, :3, 3]), strict=True):
         rows, columns = np.nonzero(photo[..., 0] > 127)
         assert [columns.mean(), rows.mean()] == pytest.approx(wanted, abs=1.0)
 

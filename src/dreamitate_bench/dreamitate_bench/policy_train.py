@@ -139,7 +139,8 @@ class PolicyRun:
             path = self.clips.paths[index]
             origins = path[..., :3, 3].reshape(-1, 3)
             move = random_move(self.random, self.mirrored, self.task.turn_rad, origins, self.workspace)
-            pictures = torch.from_numpy(moved_photos(self.clips.read_photos(index), self.clips.rigs[index], move))
+            pair, rig = self.clips.read_photos(index), self.clips.rigs[index]
+            pictures = torch.from_numpy(moved_photos(pair, rig, move, self.task.surface_height_m))
             photos.append(relit(pictures.permute(0, 3, 1, 2).float().div_(255), self.random))
             numbers = to_numbers(moved_paths(path, move))
             sequences.append(2 * (numbers - self.lower) / (self.upper - self.lower) - 1)

@@ -54,6 +54,12 @@ class Task:
         return float(self.settings.get("turn_rad", 0.0))
 
     @property
+    def surface_height_m(self) -> float:
+        """How high above the table the surfaces are that tell most on photos (`surface_height_m`), metres: there, photos
+        of a demonstration that is moved on the table are exact."""
+        return float(self.settings.get("surface_height_m", 0.0))
+
+    @property
     def mirrored(self) -> bool:
         """Whether a demonstration under x -> -x is one, too (`mirrored` in the file)."""
         return bool(self.settings.get("mirrored", False))
@@ -116,7 +122,7 @@ def load_task(name: str) -> Task:
 
 
 def _check(settings: dict[str, Any], path: Path) -> None:
-    """Raise DreamitateError for a length, a goal, attempts, a share, a turn or a mirror that make no sense."""
+    """Raise DreamitateError for a length, a goal, attempts, a share, a turn, a mirror or a height that make no sense."""
     duration = settings.get("clip_duration_s", 1.0)
     if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0.0 < duration < math.inf:
         raise DreamitateError(f"{path}: clip_duration_s must be a number of seconds above 0; it is {duration!r}.")
@@ -134,6 +140,9 @@ def _check(settings: dict[str, Any], path: Path) -> None:
     turn = settings.get("turn_rad", 0.0)
     if not isinstance(turn, int | float) or not 0.0 <= turn <= 3.1416:
         raise DreamitateError(f"{path}: turn_rad must be a number of radians from 0 to 3.1416; it is {turn!r}.")
+    height = settings.get("surface_height_m", 0.0)
+    if isinstance(height, bool) or not isinstance(height, int | float) or not 0.0 <= height <= 0.3:
+        raise DreamitateError(f"{path}: surface_height_m must be a number of metres from 0 to 0.3; it is {height!r}.")
     if attempts > 1 and not settings.get("best_by"):
         raise DreamitateError(f"{path}: with {attempts} attempts, best_by must name the figure that decides.")
 

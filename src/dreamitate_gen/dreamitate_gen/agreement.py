@@ -50,7 +50,8 @@ def agreed_points(
     rig = rig.cropped_and_resized(*whole)
     fitted = rig.cropped_and_resized(size.width, size.height, size.region)
     moves = list(_moves(rig, task, seed))
-    looks = torch.stack([_seen(pair if move is None else moved_photos(pair, rig, move), size) for move in moves])
+    high = task.surface_height_m
+    looks = torch.stack([_seen(pair if move is None else moved_photos(pair, rig, move, high), size) for move in moves])
     answers = places(looks)
     found, likely = answers.points_of_ways().cpu().numpy(), answers.preferences.float().softmax(1).cpu().numpy()
     paths = [

@@ -158,8 +158,8 @@ SHIFT = 8, 5
 
 class PackedClips:
     """The packed clips of a folder, the first `most` by name if not 0; `refresh` finds those that came since. mirrored:
-    what `batch` may mirror; turn_rad and workspace (2, 2): how far demonstrations may be turned on the table, and where
-    on it tools work (`moves`)."""
+    what `batch` may mirror; turn_rad, workspace (2, 2) and surface_height_m: how far demonstrations may be turned on the
+    table, where on it tools work, and at which height what is seen is moved exactly (`moves`)."""
 
     def __init__(
         self,
@@ -168,11 +168,12 @@ class PackedClips:
         mirrored: Mirrored,
         turn_rad: float = 0.0,
         workspace: NDArray[np.float64] = ANYWHERE,
+        surface_height_m: float = 0.0,
         most: int = 0,
     ) -> None:
         self.most = most
         self.folder, self.size, self.mirrored = Path(data) / size.folder, size, mirrored
-        self.turn_rad, self.workspace = turn_rad, workspace
+        self.turn_rad, self.workspace, self.surface_height_m = turn_rad, workspace, surface_height_m
         self.names: list[str] = []
         self.refresh()
 
@@ -208,7 +209,8 @@ class PackedClips:
             random, self.mirrored != "nothing", self.turn_rad, points[:, ::POINTS].reshape(-1, 3), self.workspace
         )
         size = self.size.width, self.size.height, self.size.region
-        views = np.stack([crop_and_resize(photo, *size)[None] for photo in moved_photos(photos, rig, move)])
+        photos = moved_photos(photos, rig, move, self.surface_height_m)
+        views = np.stack([crop_and_resize(photo, *size)[None] for photo in photos])
         if np.linalg.det(move[:3, :3]) < 0:
             points = points[:, LEFT_RIGHT]
         assert rig.transform_reference_to_table is not None

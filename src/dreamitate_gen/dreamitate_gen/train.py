@@ -263,7 +263,8 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     size = picture_size(task)
     pack(data, size, progress, most_clips)
-    clips = PackedClips(data, size, mirrored_part(task), task.turn_rad, workspace_m(task), most_clips)
+    how_moved = mirrored_part(task), task.turn_rad, workspace_m(task), task.surface_height_m
+    clips = PackedClips(data, size, *how_moved, most_clips)
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
     if not run.resume() and start is not None:
         _start_from(run, start)

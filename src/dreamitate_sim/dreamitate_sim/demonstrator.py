@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +34,19 @@ TOOL_MASS_KG = 50.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """A motion as physics let it happen. states: (13, nq) MuJoCo positions at t = 0..12; truth: (tools, 12, 4, 4)
-    transform_tool_to_table at t = 1..12; seen, verdict: at t = 12."""
+    """A motion as physics let it happen in a scene. states: (13, nq) MuJoCo positions at t = 0..12; truth: (tools, 12, 4,
+    4) transform_tool_to_table at t = 1..12; seen: at t = 12."""
 
+    scene: Scene
     motion: ToolMotion
     states: Array
     truth: Array
     seen: Observation
-    verdict: Verdict
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """How the task stands at t = 12; worked out when it is asked for, since a search tries many motions."""
+        return scene_kind(self.scene.task).judge(self.scene, self.seen)
 
 
 class Demonstration:
@@ -121,7 +127,7 @@ class Demonstration:
 
     def follow(self, motion: ToolMotion) -> Sweep:
         """Push the real objects along the motion, which is imposed on the tools at every step."""
-        model, data, kind = self._model, self._data, scene_kind(self.scene.task)
+        model, data = self._model, self._data
         mujoco.mj_resetData(model, data)
         witness = Witness(model, data, self.scene.heights_m, [_body_of(tool) for tool in self.tools])
         frame_steps = np.round(np.arange(STEPS) / self.scene.task.fps / TIMESTEP_S).astype(int)
@@ -138,8 +144,7 @@ class Demonstration:
                 truth.append([_transform(pose) for pose in position[step]])
             mujoco.mj_step(model, data)
             witness.look()
-        seen = witness.observation()
-        return Sweep(motion, np.array(states), np.swapaxes(truth, 0, 1), seen, kind.judge(self.scene, seen))
+        return Sweep(self.scene, motion, np.array(states), np.swapaxes(truth, 0, 1), witness.observation())
 
 
 def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progress = quiet) -> Clip:
