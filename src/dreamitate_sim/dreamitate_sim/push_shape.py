@@ -18,9 +18,9 @@ Array = NDArray[np.float64]
 
 X_LIMIT_M, Y_LIMIT_M = 0.19, 0.12
 SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD = 0.08, 0.20, 1.05
-NEAR_SHARE, SHORTEST_NEAR_M, LARGEST_NEAR_TURN_RAD = 0.5, 0.02, 0.35
-"""The share of training scenes that begin nearer to the goal than trials do, and how near: later attempts begin where
-a push has ended."""
+NEAR_SHARE, SHORTEST_NEAR_M, NEAR_TURN_RAD_M, LARGEST_NEAR_TURN_RAD = 0.5, 0.004, 7.0, 0.35
+"""The share of training scenes that begin nearer to the goal than trials do, how near, and how far turned, for no push
+turns a piece much on a short way: later attempts begin where a push has ended."""
 MOVED_M = 0.002
 
 
@@ -28,19 +28,33 @@ def make(task: Task, seed: int, split: str) -> Scene:
     """Return a scene with one piece at a random place, and its goal a push or two away; to learn from, also nearer."""
     random = np.random.default_rng([seed, 0 if split == "train" else 1, 6700417])
     near = split == "train" and np.random.default_rng([seed, 2, 6700417]).random() < NEAR_SHARE
-    shortest, longest, largest_turn = SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD
-    if near:
-        shortest, longest, largest_turn = SHORTEST_NEAR_M, SHORTEST_PUSH_M, LARGEST_NEAR_TURN_RAD
     pieces = load_objects(task.name, "pieces", split)
     kind = pieces[random.integers(len(pieces))]
-    start, goal = (random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M)) for _ in range(2))
-    while not shortest < np.linalg.norm(goal - start) < longest:
-        goal = random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M))
+    start, goal, largest_turn = _start_and_goal_near(random) if near else _start_and_goal(random)
     yaw = random.uniform(-np.pi, np.pi)
     piece = Placed(kind, "piece", float(start[0]), float(start[1]), yaw)
     turn = random.uniform(-largest_turn, largest_turn)
     place = Placed(kind, "goal", float(goal[0]), float(goal[1]), yaw + turn)
     return Scene(task, seed, split, (piece,), (), random_look(random), place)
+
+
+def _start_and_goal(random: np.random.Generator) -> tuple[Array, Array, float]:
+    """Return where a piece's frame is first and shall be (2,), metres, and by how much it may have to turn, rad."""
+    start, goal = (random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M)) for _ in range(2))
+    while not SHORTEST_PUSH_M < np.linalg.norm(goal - start) < LONGEST_PUSH_M:
+        goal = random.uniform((-X_LIMIT_M, -Y_LIMIT_M), (X_LIMIT_M, Y_LIMIT_M))
+    return start, goal, LARGEST_TURN_RAD
+
+
+def _start_and_goal_near(random: np.random.Generator) -> tuple[Array, Array, float]:
+    """Return the same of a piece that lies near its goal, all distances alike often."""
+    limit = np.array([X_LIMIT_M, Y_LIMIT_M])
+    start = random.uniform(-limit, limit)
+    while True:
+        distance, angle = random.uniform(SHORTEST_NEAR_M, SHORTEST_PUSH_M), random.uniform(-np.pi, np.pi)
+        goal = start + distance * np.array([np.cos(angle), np.sin(angle)])
+        if (np.abs(goal) < limit).all():
+            return start, goal, min(LARGEST_NEAR_TURN_RAD, NEAR_TURN_RAD_M * distance)
 
 
 def ways(scene: Scene) -> list[ToolMotion]:
