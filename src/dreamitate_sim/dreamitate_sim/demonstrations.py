@@ -27,7 +27,8 @@ def demonstration(task: Task, seed: int, split: str, width: int, height: int) ->
     """Return the demonstration of a seed, along one of the scene's ways; None where no way succeeds.
 
     The clip's pictures are (height, width, 3). Where the task has a goal, the clip's is where the object ended, as in
-    the paper. The same arguments give the same clip.
+    the paper; where it takes another motion to come there, it is where the scene's is, so that what to do first is learnt,
+    too. The same arguments give the same clip.
     """
     random = np.random.default_rng([seed, 49979687])
     wanted = int(random.geometric(task.best_way_share)) - 1
@@ -35,8 +36,10 @@ def demonstration(task: Task, seed: int, split: str, width: int, height: int) ->
     sweeps = list(islice(person.successes(), min(wanted + 1, MOST_WAYS)))
     if not sweeps:
         return None
-    ended = person.scene.as_seen(sweeps[-1].seen).objects[0] if person.scene.goal else None
-    return person.film(sweeps[-1], width, height, goal=ended)
+    chosen, goal = sweeps[-1], person.scene.goal
+    if goal is not None and not chosen.motion.on_the_way:
+        goal = person.scene.as_seen(chosen.seen).objects[0]
+    return person.film(chosen, width, height, goal=goal)
 
 
 def iterate_demonstrations(

@@ -26,9 +26,12 @@ ASKEW_RAD = (0.0, 0.15, -0.15, 0.3, -0.3)
 REACHES = (0.25, 0.4, 0.55)
 """Lengths of a curve's tangents, as shares of the distance."""
 SAMPLES = 16
+AROUND, SPREADS_M, SPREADS_RAD = 60, (0.03, 0.012), (0.25, 0.1)
+"""Poses that are tried around one that may be gone through, and how far around, first and then."""
 TURN_COST_M, ASKEW_COST_M, SLIP_COST = 0.03, 0.05, 15.0
 """In metres of path: a radian of turning, a radian of going askew, a metre by which a force is too far out."""
 FAR_COST_M = 100.0
+SECOND_PUSH_COST_M = 0.05
 X_LIMIT_M, Y_LIMIT_M = 0.32, 0.25
 ARM_BASE_Y_M, ARM_NEAREST_M, ARM_REACH_M = 0.52, 0.25, 0.82
 PATH_SAMPLES = 64
@@ -94,16 +97,36 @@ def find_pushes(
     for goal, (cost, choice) in zip(goals, at_once, strict=True):
         found += [_push(choice[0], side, goal, cost[0, side], True) for side in range(len(piece))]
     first_cost, first = _one_leg(piece, grip_m, np.tile(start, (len(between), 1)), between)
-    rest = np.min([_one_leg(piece, grip_m, between, np.tile(g, (len(between), 1)))[0].min(axis=1) for g in goals], 0)
+    rest = _rest(piece, grip_m, between, goals)
     for side in range(len(piece)):
         total = first_cost[:, side] + rest + random.uniform(0.0, 0.02, len(between))
         best = int(total.argmin())
-        found.append(_push(first[best], side, between[best], total[best] + 0.05, False))
+        found.append(_push(first[best], side, between[best], total[best] + SECOND_PUSH_COST_M, False))
     found.sort(key=lambda push: push.cost)
     kept: dict[tuple[int, bool], Push] = {}
     for push in found:
         kept.setdefault((push.side, push.last), push)
     return list(kept.values())
+
+
+def cheapest_around(
+    piece: list[Side], grip_m: float, start: Array, goals: Array, push: Push, random: np.random.Generator
+) -> Push:
+    """Return a push at the same side to where the way on costs least, near where the given one leads: poses that are
+    drawn at random cost some centimetres too much, each time others. Arguments: as of `find_pushes`."""
+    for spread_m, spread_rad in zip(SPREADS_M, SPREADS_RAD, strict=True):
+        spread = np.array([spread_m, spread_m, spread_rad])
+        poses = push.aim + spread * np.vstack([np.zeros(3), random.normal(size=(AROUND, 3))])
+        first_cost, first = _one_leg(piece, grip_m, np.tile(start, (len(poses), 1)), poses)
+        total = first_cost[:, push.side] + _rest(piece, grip_m, poses, goals)
+        best = int(total.argmin())
+        push = _push(first[best], push.side, poses[best], total[best] + SECOND_PUSH_COST_M, False)
+    return push
+
+
+def _rest(piece: list[Side], grip_m: float, poses: Array, goals: Array) -> Array:
+    """Costs (N,) of the cheapest push from poses (N, 3) to any of the goals (G, 3)."""
+    return np.min([_one_leg(piece, grip_m, poses, np.tile(g, (len(poses), 1)))[0].min(axis=1) for g in goals], 0)
 
 
 def push_motion(
@@ -125,7 +148,8 @@ def push_motion(
     time_s = np.linspace(0.0, duration_s, 1 + round(duration_s / 0.004))
     at = travelled[-1] * _progress(time_s / duration_s, random)
     x, y, angle = (np.interp(at, travelled, values) for values in (tool[:, 0], tool[:, 1], heading))
-    return ToolMotion(time_s, _planar_transform(x, y, angle), f"side {push.side}, askew {push.askew:+.2f} rad")
+    text = f"side {push.side}, askew {push.askew:+.2f} rad"
+    return ToolMotion(time_s, _planar_transform(x, y, angle), text, not push.last)
 
 
 def _progress(u: Array, random: np.random.Generator) -> Array:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from .demonstrator import Demonstration
 from .outline import centre, hull, polygons, symmetry, turned
-from .push_route import Push, Side, find_pushes, push_motion, sides
+from .push_route import Push, Side, cheapest_around, find_pushes, push_motion, sides
 from .scene import Placed, Scene, ToolMotion
 
 Array = NDArray[np.float64]
@@ -44,10 +44,16 @@ def search_pushes(scene: Scene) -> list[ToolMotion]:
     hand = Demonstration(scene)
     found = sides(hull(piece.kind), middle)
     start, goals = pose_of(piece), equal_goals(scene)
-    pushes = find_pushes(found, _grip(piece, middle), start, goals, _between(start, goals[0], random), random)
+    grip = _grip(piece, middle)
+    pushes = find_pushes(found, grip, start, goals, _between(start, goals[0], random), random)
     at_once = [_tried(hand, found, push, start, random) for push in [p for p in pushes if p.last][:TRIED]]
-    on_the_way = [_tried(hand, found, push, start, random) for push in [p for p in pushes if not p.last][:TRIED]]
     good = sorted((trial for trial in at_once if trial.miss_m < GOOD_M), key=by_length_where_near)
+    near_by = np.random.default_rng([scene.seed, 86028121])
+    promising = [push for push in pushes if not push.last][:TRIED]
+    if not good:
+        rest = grip, start, goals
+        promising = [cheapest_around(found, *rest, push, near_by) for push in promising]
+    on_the_way = [_tried(hand, found, push, start, random) for push in promising]
     poor = sorted((trial for trial in at_once if trial.miss_m >= GOOD_M), key=lambda trial: trial.miss_m)
     on_the_way.sort(key=lambda trial: trial.push.cost + trial.miss_m)
     return [trial.motion for trial in (*good, *on_the_way, *poor)]

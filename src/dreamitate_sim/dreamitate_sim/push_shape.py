@@ -18,9 +18,12 @@ Array = NDArray[np.float64]
 
 X_LIMIT_M, Y_LIMIT_M = 0.19, 0.12
 SHORTEST_PUSH_M, LONGEST_PUSH_M, LARGEST_TURN_RAD = 0.08, 0.20, 1.05
-NEAR_SHARE, SHORTEST_NEAR_M, NEAR_TURN_RAD_M, LARGEST_NEAR_TURN_RAD = 0.5, 0.004, 7.0, 0.35
-"""The share of training scenes that begin nearer to the goal than trials do, how near, and how far turned, for no push
-turns a piece much on a short way: later attempts begin where a push has ended."""
+NEAR_SHARE, SHORTEST_NEAR_M = 0.5, 0.004
+"""The share of training scenes that begin nearer to the goal than trials do, and how near: later attempts begin where a
+push has ended."""
+NEAR_TURN_RAD_M, LARGEST_NEAR_TURN_RAD = 7.0, 0.35
+"""How far half of those are turned at most, for one push turns a piece little on a short way: radians per metre of way,
+radians. The others are turned as far as trials are, which takes two pushes."""
 MOVED_M = 0.002
 
 
@@ -54,7 +57,9 @@ def _start_and_goal_near(random: np.random.Generator) -> tuple[Array, Array, flo
         distance, angle = random.uniform(SHORTEST_NEAR_M, SHORTEST_PUSH_M), random.uniform(-np.pi, np.pi)
         goal = start + distance * np.array([np.cos(angle), np.sin(angle)])
         if (np.abs(goal) < limit).all():
-            return start, goal, min(LARGEST_NEAR_TURN_RAD, NEAR_TURN_RAD_M * distance)
+            break
+    once = min(LARGEST_NEAR_TURN_RAD, NEAR_TURN_RAD_M * distance)
+    return start, goal, once if random.random() < 0.5 else LARGEST_TURN_RAD
 
 
 def ways(scene: Scene) -> list[ToolMotion]:

@@ -92,11 +92,13 @@ class Scene:
 @dataclass(frozen=True)
 class ToolMotion:
     """How tools move. time_s: (N,) from the clip's t = 1 on; transform_tool_to_table: (N, 4, 4) of the task's one tool,
-    (tools, N, 4, 4) of several."""
+    (tools, N, 4, 4) of several; on_the_way: that it only takes things to where another motion can take them to the goal
+    from."""
 
     time_s: Array
     transform_tool_to_table: Array
     text: str
+    on_the_way: bool = False
 
 
 @dataclass(frozen=True)
