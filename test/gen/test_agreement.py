@@ -50,7 +50,7 @@ def test_all_are_asked_again_when_each_way_has_been_taken() -> None:
 
 @pytest.mark.parametrize("task", ["push_shape", "scooping"])  # any turn and the mirror image; shifts alone
 def test_moved_photos_are_answered_where_they_were(task: str) -> None:
-    """The image encoder here points at a dot where the task's things have their surface, with an error that is another one in each moved photo."""
+    """The image encoder here points at a dot at the height of the task's things, each time with another error."""
     seen: list[Tensor] = []
 
     def dots(photos: Tensor) -> Places:

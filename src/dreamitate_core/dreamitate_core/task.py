@@ -55,8 +55,8 @@ class Task:
 
     @property
     def surface_height_m(self) -> float:
-        """How high above the table the surfaces are that tell most on photos (`surface_height_m`), metres: there, photos
-        of a demonstration that is moved on the table are exact."""
+        """How high above the table the surfaces are that tell most on photos (`surface_height_m`), metres: photos of a
+        demonstration that is moved on the table are exact there."""
         return float(self.settings.get("surface_height_m", 0.0))
 
     @property
@@ -122,7 +122,7 @@ def load_task(name: str) -> Task:
 
 
 def _check(settings: dict[str, Any], path: Path) -> None:
-    """Raise DreamitateError for a length, a goal, attempts, a share, a turn, a mirror or a height that make no sense."""
+    """Raise DreamitateError for a length, goal, attempts, share, turn, mirror or height that makes no sense."""
     duration = settings.get("clip_duration_s", 1.0)
     if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0.0 < duration < math.inf:
         raise DreamitateError(f"{path}: clip_duration_s must be a number of seconds above 0; it is {duration!r}.")

@@ -158,8 +158,8 @@ SHIFT = 8, 5
 
 class PackedClips:
     """The packed clips of a folder, the first `most` by name if not 0; `refresh` finds those that came since. mirrored:
-    what `batch` may mirror; turn_rad, workspace (2, 2) and surface_height_m: how far demonstrations may be turned on the
-    table, where on it tools work, and at which height what is seen is moved exactly (`moves`)."""
+    what `batch` may mirror; turn_rad, workspace (2, 2) and surface_height_m: how far demonstrations may be turned on
+    the table, where on it tools work, and at which height what is seen is moved exactly (`moves`)."""
 
     def __init__(
         self,

@@ -83,9 +83,7 @@ def moved_photos(photos: Photos, rig: StereoRig, move: Array, surface_height_m: 
     corners = CORNERS_M + (0.0, 0.0, surface_height_m)
     moved = []
     for photo, camera in zip(photos, rig.cameras, strict=True):
-        before, after = (
-            _pixels(camera, rig, points) for points in (corners, corners @ move[:3, :3].T + move[:3, 3])
-        )
+        before, after = (_pixels(camera, rig, points) for points in (corners, corners @ move[:3, :3].T + move[:3, 3]))
         warp = cv2.getPerspectiveTransform(before.astype(np.float32), after.astype(np.float32))
         moved.append(cv2.warpPerspective(photo, warp, (width, height), borderMode=cv2.BORDER_REPLICATE))
     return np.stack(moved).astype(np.uint8)

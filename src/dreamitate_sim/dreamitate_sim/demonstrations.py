@@ -27,8 +27,8 @@ def demonstration(task: Task, seed: int, split: str, width: int, height: int) ->
     """Return the demonstration of a seed, along one of the scene's ways; None where no way succeeds.
 
     The clip's pictures are (height, width, 3). Where the task has a goal, the clip's is where the object ended, as in
-    the paper; where it takes another motion to come there, it is where the scene's is, so that what to do first is learnt,
-    too. The same arguments give the same clip.
+    the paper; where it takes another motion to come there, it is the scene's, so that what to do first is learnt, too.
+    The same arguments give the same clip.
     """
     random = np.random.default_rng([seed, 49979687])
     wanted = int(random.geometric(task.best_way_share)) - 1

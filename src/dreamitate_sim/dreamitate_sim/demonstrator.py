@@ -34,8 +34,8 @@ TOOL_MASS_KG = 50.0
 
 @dataclass(frozen=True)
 class Sweep:
-    """A motion as physics let it happen in a scene. states: (13, nq) MuJoCo positions at t = 0..12; truth: (tools, 12, 4,
-    4) transform_tool_to_table at t = 1..12; seen: at t = 12."""
+    """A motion as physics let it happen in a scene. states: (13, nq) MuJoCo positions at t = 0..12; truth:
+    (tools, 12, 4, 4) transform_tool_to_table at t = 1..12; seen: at t = 12."""
 
     scene: Scene
     motion: ToolMotion
