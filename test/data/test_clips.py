@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, crop_and_resize
 from dreamitate_core.clip import Clip, read_clip
 from dreamitate_core.errors import DreamitateError
-from dreamitate_core.goal import blend
+from dreamitate_core.goal import Images, blend
 from dreamitate_core.task import Task, load_task
 from dreamitate_data.bag import Bag
 from dreamitate_data.bag_reader import BagReader
@@ -27,11 +28,11 @@ from dreamitate_gen.photos import fitted_photos
 from dreamitate_ros.frames import FrameTree
 from dreamitate_ros.messages import OPTICAL_FRAMES, read_camera, read_image, stamp_ns
 from dreamitate_ros.pairs import IMAGES, INFOS, PairMatcher
-from dreamitate_sim.demonstrator import Demonstration, demonstrate
+from dreamitate_sim.demonstrator import Demonstration, Sweep, demonstrate
 from dreamitate_sim.gl import mujoco
 from dreamitate_sim.renderer import Renderer
-from dreamitate_sim.scene import make_scene
-from dreamitate_sim.silhouette import goal_masks
+from dreamitate_sim.scene import Scene, make_scene
+from dreamitate_sim.silhouette import goal_masks, overlap
 from dreamitate_sim.world import build_world
 
 STORE = get_typestore(Stores.ROS2_KILTED)
@@ -127,26 +128,46 @@ def test_a_goal_is_where_the_demonstration_leaves_the_object(tmp_path: Path) -> 
     )
     scene = make_scene(task, 1003, "test")
     person = Demonstration(scene)
-    sweep = next(person.successes())
-    clip = person.film(sweep, 768, 448)
-    left = scene.as_seen(sweep.seen)
-    model = build_world(left, person.rig).compile()
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    with Renderer(model, person.rig) as renderer:
-        ends = [renderer.render(data, index, 768, 448)[None] for index in (1, 2)]
-    views = clip.video.view_1, np.concatenate([clip.background_2[None], clip.video.view_2])
-    one, two = (np.concatenate([view, end]) for view, end in zip(views, ends, strict=True))
-    bag = write_bag(tmp_path / "pushed", sent((one, two), clip.rig), {"task": "push_shape"})
-    cut, _ = cut_clip(bag, task)
+    first, second = islice(person.successes(), 2)
+    clip = person.film(first, 768, 448)
+    one, two, left = recorded(person, first, clip)
+    cut, _ = cut_clip(write_bag(tmp_path / "pushed", sent((one, two), clip.rig), {"task": "push_shape"}), task)
+    assert shows(cut, left)
     assert cut.goals is not None
-    for mask, true in zip(cut.goals, goal_masks(left.objects[0], cut.rig), strict=True):
-        assert ((mask > 0) & (true > 0)).sum() > 0.8 * ((mask > 0) | (true > 0)).sum()
     small = crop_and_resize(clip.background_1, 384, 224)
     np.testing.assert_array_equal(cut.background_1, blend(small, cut.goals[0]))
     np.testing.assert_array_equal(cut.video.view_1[0], cut.background_1)
     with pytest.raises(DreamitateError, match="the tool is still in view 1 of the last pair"):
         cut_clip(write_bag(tmp_path / "held", sent((one[:-1], two[:-1]), clip.rig), {"task": "push_shape"}), task)
+    notes = {"task": "push_shape", "note": "object:two goal:last"}
+    bag = write_bag(tmp_path / "on_the_way", sent((one, two), clip.rig), notes)
+    with pytest.raises(DreamitateError, match="last"):
+        cut_clip(bag, task)
+    *views, elsewhere = recorded(person, second, person.film(second, 768, 448))
+    write_bag(tmp_path / "last", sent((views[0], views[1]), clip.rig), {"task": "push_shape"})
+    cut, _ = cut_clip(bag, task)
+    assert shows(cut, elsewhere)
+    assert not shows(cut, left)
+
+
+def recorded(person: Demonstration, sweep: Sweep, clip: Clip) -> tuple[Images, Images, Scene]:
+    """What both cameras saw of a demonstration and, last, after it, and how things lie then."""
+    left = person.scene.as_seen(sweep.seen)
+    model = build_world(left, person.rig).compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    with Renderer(model, person.rig) as renderer:
+        ends = [renderer.render(data, index, clip.video.width, clip.video.height)[None] for index in (1, 2)]
+    views = clip.video.view_1, np.concatenate([clip.background_2[None], clip.video.view_2])
+    one, two = (np.concatenate([view, end]) for view, end in zip(views, ends, strict=True))
+    return one, two, left
+
+
+def shows(cut: Clip, left: Scene) -> bool:
+    """Whether a clip's goal is where the object lies."""
+    assert cut.goals is not None
+    pairs = zip(cut.goals, goal_masks(left.objects[0], cut.rig), strict=True)
+    return all(overlap(mask, true) > 0.8 for mask, true in pairs)
 
 
 def test_frames_equal_those_that_the_generator_takes_live(

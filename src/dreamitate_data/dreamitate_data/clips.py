@@ -26,7 +26,7 @@ from .bag_reader import BagReader
 from .goal_place import final_masks
 from .moments import check_seen, choose
 from .tables import write_table
-from .watch import watch
+from .watch import Watched, watch
 
 TEST_OF = 5
 """One object in so many goes to the test split, by a hash of its name: the same today and with more bags."""
@@ -82,37 +82,59 @@ def cut_clip(folder: Path, task: Task) -> tuple[Clip, float]:
     if notes.get("task", task.name) not in ("", task.name):
         raise DreamitateError(f"{folder} was recorded for the task {notes['task']!r}, not for {task.name!r}.")
     tools = [load_tool(name) for name in task.tools]
-    try:
-        chosen = choose(seen.time_s, seen.small, task.clip_duration_s)
-        check_seen(seen.small[chosen], tools)
-    except DreamitateError as reason:
-        raise DreamitateError(f"{folder}: {reason}.") from None
+    chosen = _chosen(folder, seen, task, tools)
     one, two, rig = _pictures(bag, seen.numbers[[*chosen, -1]], seen.rig, *task.dream_size)
-    one, two, masks = _with_goal(folder, task, tools, one, two)
+    one, two, masks = _with_goal(folder, noted(notes, "goal"), task, tools, one, two)
     info = {"task": task.name, "source": f"bag {Path(folder).resolve().name}", "object": object_of(notes)}
     video = StereoVideo(one, two[1:], task.fps)
     clip = Clip(video, one[0], two[0], rig, tools, info, goals=masks)
     return clip, float(seen.time_s[chosen[0]])
 
 
-def _with_goal(
-    folder: Path, task: Task, tools: list[Tool], one: Images, two: Images
-) -> tuple[Images, Images, tuple[Mask, Mask] | None]:
-    """Return both views (13, H, W, 3) of the clip's pairs and the bag's last one (14), with the goal, if the task shows
-    it, blended in, and its masks."""
-    if not task.shows_goal:
-        return one[:-1], two[:-1], None
+def _chosen(folder: Path, seen: Watched, task: Task, tools: list[Tool]) -> list[int]:
+    """Return which of a bag's pairs its clip shows. Raises DreamitateError that names the bag."""
     try:
-        masks = final_masks(np.stack([one[0], two[0]]), np.stack([one[-1], two[-1]]), tools)
+        chosen = choose(seen.time_s, seen.small, task.clip_duration_s)
+        check_seen(seen.small[chosen], tools)
     except DreamitateError as reason:
         raise DreamitateError(f"{folder}: {reason}.") from None
+    return chosen
+
+
+def _with_goal(
+    folder: Path, goal: str, task: Task, tools: list[Tool], one: Images, two: Images
+) -> tuple[Images, Images, tuple[Mask, Mask] | None]:
+    """Return both views (13, H, W, 3) of the clip's pairs and the bag's last one (14), with the goal, if the task shows
+    it, blended in, and its masks. goal: the name of the bag beside this one that shows it, "": this one."""
+    if not task.shows_goal:
+        return one[:-1], two[:-1], None
+    shows = Path(folder).resolve().parent / goal if goal else folder
+    pairs = _first_and_last(shows, task, tools) if goal else np.stack([one[[0, -1]], two[[0, -1]]])
+    try:
+        masks = final_masks(pairs[:, 0], pairs[:, 1], tools)
+    except DreamitateError as reason:
+        raise DreamitateError(f"{shows}: {reason}.") from None
     return blend(one[:-1], masks[0]), blend(two[:-1], masks[1]), masks
+
+
+def _first_and_last(folder: Path, task: Task, tools: list[Tool]) -> Images:
+    """Return a bag's last bare pair before the hand comes in and its last pair (2 views, 2, H, W, 3)."""
+    bag = BagReader(folder)
+    seen = watch(bag)
+    chosen = _chosen(folder, seen, task, tools)
+    one, two, _ = _pictures(bag, seen.numbers[[chosen[0], -1]], seen.rig, *task.dream_size)
+    return np.stack([one, two])
 
 
 def object_of(notes: dict[str, str]) -> str:
     """Return the object that a bag's notes name: its entry `object`, or `object:NAME` in the operator's note."""
-    words = (word for word in notes.get("note", "").split() if word.startswith("object:"))
-    return notes.get("object") or next(words, "").removeprefix("object:") or "unnamed"
+    return notes.get("object") or noted(notes, "object") or "unnamed"
+
+
+def noted(notes: dict[str, str], what: str) -> str:
+    """Return NAME where the operator's note says `what:NAME`, else ""."""
+    words = (word for word in notes.get("note", "").split() if word.startswith(f"{what}:"))
+    return next(words, "").removeprefix(f"{what}:")
 
 
 def split_of(name: str, test_objects: Collection[str] = ()) -> str:
