@@ -77,7 +77,7 @@ def moved_paths(paths: Array, move: Array) -> Array:
 
 def moved_photos(photos: Photos, rig: StereoRig, move: Array, surface_height_m: float) -> Photos:
     """Return photos (2, H, W, 3) of things moved on the table: exact for what lies so high above it. What does not is
-    off, after half a turn by twice its parallax: 21 mm, if the table's own plane is taken for the top of a foam piece
+    off, after half a turn by twice its parallax: 22 mm, if the table's own plane is taken for the top of a foam piece
     25 mm high. rig: of the photos' size."""
     height, width = photos.shape[1:3]
     corners = CORNERS_M + (0.0, 0.0, surface_height_m)

@@ -36,7 +36,8 @@ class Trial:
 def search_pushes(scene: Scene) -> list[ToolMotion]:
     """Return motions by which the scene's first object comes to its goal, or to where it can be pushed there next.
 
-    Best first: the shortest of those that came very near in MuJoCo to what they aim at, then by how near they came.
+    Best first: the shortest of those that came very near in MuJoCo to what they aim at, then by how near they came;
+    where none leads to the goal, those first that lead to where the rest of the way is short.
     """
     random = np.random.default_rng([scene.seed, 15485863])
     piece = scene.objects[0]
@@ -51,8 +52,7 @@ def search_pushes(scene: Scene) -> list[ToolMotion]:
     near_by = np.random.default_rng([scene.seed, 86028121])
     promising = [push for push in pushes if not push.last][:TRIED]
     if not good:
-        rest = grip, start, goals
-        promising = [cheapest_around(found, *rest, push, near_by) for push in promising]
+        promising = [cheapest_around(found, grip, start, goals, push, near_by) for push in promising]
     on_the_way = [_tried(hand, found, push, start, random) for push in promising]
     poor = sorted((trial for trial in at_once if trial.miss_m >= GOOD_M), key=lambda trial: trial.miss_m)
     on_the_way.sort(key=lambda trial: trial.push.cost + trial.miss_m)
