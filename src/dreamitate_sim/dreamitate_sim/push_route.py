@@ -32,6 +32,7 @@ TURN_COST_M, ASKEW_COST_M, SLIP_COST = 0.03, 0.05, 15.0
 """In metres of path: a radian of turning, a radian of going askew, a metre by which a force is too far out."""
 FAR_COST_M = 100.0
 SECOND_PUSH_COST_M = 0.05
+"""What it costs besides, in metres of path, that another push has to follow."""
 X_LIMIT_M, Y_LIMIT_M = 0.32, 0.25
 ARM_BASE_Y_M, ARM_NEAREST_M, ARM_REACH_M = 0.52, 0.25, 0.82
 PATH_SAMPLES = 64
@@ -113,7 +114,7 @@ def cheapest_around(
     piece: list[Side], grip_m: float, start: Array, goals: Array, push: Push, random: np.random.Generator
 ) -> Push:
     """Return a push at the same side to where the way on costs least, near where the given one leads: poses that are
-    drawn at random cost some centimetres too much, each time others. Arguments: as of `find_pushes`."""
+    drawn at random cost more than need be, each time others. push: on the way; other arguments: as of `find_pushes`."""
     for spread_m, spread_rad in zip(SPREADS_M, SPREADS_RAD, strict=True):
         spread = np.array([spread_m, spread_m, spread_rad])
         poses = push.aim + spread * np.vstack([np.zeros(3), random.normal(size=(AROUND, 3))])
