@@ -13,7 +13,7 @@ from dreamitate_track.learn import labels_seen
 from dreamitate_track.lines import GROWTH, NO_BARE, NO_IMAGE, UNKNOWNS, view_system
 from dreamitate_track.model import Model
 from dreamitate_track.pose import moved
-from dreamitate_track.raster import project
+from dreamitate_track.raster import project, rasterise
 
 SIZE = 100
 INTRINSICS = np.array([[100.0, 100.0, 49.5, 49.5]] * 2)
@@ -72,6 +72,46 @@ def test_a_tool_behind_the_camera_is_not_drawn() -> None:
     assert not project(eyes.body[0], at(-1.0), INTRINSICS[0], np.empty((8, 3)))
     assert (labels_seen(eyes, at(-1.0), 0, SIZE, SIZE) == -1).all()
     assert eyes.values(at(-1.0), np.zeros((2, 3, SIZE, SIZE), np.float32)).sum() == 0
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10_000))
+def test_triangles_are_drawn_as_their_barycentric_weights_say(seed: int) -> None:
+    """Each pixel asked by itself; those on an edge, but for rounding, may be drawn or not."""
+    random = np.random.default_rng(seed)
+    corners = np.round(random.uniform(-20, 70, (9, 2)), int(random.integers(0, 3)))  # whole numbers: edges on pixels
+    pixels = np.column_stack([corners, random.uniform(0.5, 2.0, 9)])
+    faces, labels = np.arange(9, dtype=np.int32).reshape(3, 3), np.array([0, 1, 2], np.int8)
+    depth, label = np.empty((40, 50), np.float32), np.empty((40, 50), np.int8)
+    covered = rasterise(pixels, faces, labels, 0.0, 0.0, 1.0, depth, label)
+    assert covered == (label >= 0).sum()
+
+    rows, columns = np.mgrid[:40, :50]
+    there = np.stack([columns, rows, np.ones_like(rows)], -1).astype(float)
+    nearest, surely, maybe = np.zeros((40, 50)), np.full((40, 50), -1), np.zeros((40, 50), bool)
+    for part, face in enumerate(faces):
+        plane = np.column_stack([pixels[face, :2], np.ones(3)])
+        if abs(np.linalg.det(plane)) < 1e-6:
+            continue
+        weights = there @ np.linalg.inv(plane)
+        inside, depths = (weights > 1e-4).all(-1), weights @ pixels[face, 2]
+        maybe |= (weights > -1e-4).all(-1) & ~inside
+        near = inside & (depths > nearest + 1e-4)
+        maybe |= inside & (np.abs(depths - nearest) <= 1e-4)
+        nearest[near], surely[near] = depths[near], part
+    assert (label[~maybe] == surely[~maybe]).all()
+    drawn = ~maybe & (label >= 0)
+    assert depth[drawn] == pytest.approx(nearest[drawn], abs=1e-4)
+
+
+def test_faces_that_share_an_edge_leave_no_gap_and_slivers_none_either() -> None:
+    angles = np.linspace(0, 2 * np.pi, 41)
+    rim = np.column_stack([25 + 15 * np.cos(angles), 20 + 15 * np.sin(angles), np.ones(41)])
+    fan, faces = np.vstack([[25.0, 20.0, 1.0], rim]), np.array([[0, i, i + 1] for i in range(1, 41)], np.int32)
+    depth, label = np.empty((40, 50), np.float32), np.empty((40, 50), np.int8)
+    rasterise(fan, faces, np.zeros(40, np.int8), 0.0, 0.0, 1.0, depth, label)
+    rows, columns = np.mgrid[:40, :50]
+    assert (label[(columns - 25) ** 2 + (rows - 20) ** 2 < 14**2] == 0).all()
 
 
 @settings(deadline=None)

@@ -10,6 +10,8 @@ Labels = NDArray[np.int8]
 NOTHING = -1
 """The label of a pixel that the tool does not cover."""
 NEAREST_M = 0.05
+HAIR = 1e-6
+"""Columns."""
 
 
 @njit(cache=True, nogil=True)
@@ -60,25 +62,48 @@ def rasterise(
             continue
         first_row = max(0, int(np.ceil(min(ay, by, cy))))
         last_row = min(height - 1, int(np.floor(max(ay, by, cy))))
-        first = max(0, int(np.ceil(min(ax, bx, cx))))
-        last = min(width - 1, int(np.floor(max(ax, bx, cx))))
-        if first > last or first_row > last_row:
+        leftmost = max(0, int(np.ceil(min(ax, bx, cx))))
+        rightmost = min(width - 1, int(np.floor(max(ax, bx, cx))))
+        if leftmost > rightmost or first_row > last_row:
             continue
-        inverse = 1.0 / area
-        step_b, step_c = (cy - ay) * inverse, -(by - ay) * inverse
+        # Barycentric weights grow by so much from column to column, and reach zero after so many.
+        step_b, step_c = (cy - ay) / area, -(by - ay) / area
+        step_a = -step_b - step_c
+        columns_a = -1.0 / step_a if step_a != 0.0 else 0.0
+        columns_b = -1.0 / step_b if step_b != 0.0 else 0.0
+        columns_c = -1.0 / step_c if step_c != 0.0 else 0.0
+        rise_b, rise_c = bz - az, cz - az
+        step_depth = step_b * rise_b + step_c * rise_c
         for row in range(first_row, last_row + 1):
-            dx, dy = first - ax, row - ay
-            wb = (dx * (cy - ay) - dy * (cx - ax)) * inverse
-            wc = (dy * (bx - ax) - dx * (by - ay)) * inverse
-            for column in range(first, last + 1):
-                wa = 1.0 - wb - wc
-                if wa >= 0.0 and wb >= 0.0 and wc >= 0.0:
-                    depth = wa * az + wb * bz + wc * cz
-                    if depth > inverse_depth[row, column]:
-                        if label[row, column] == NOTHING:
-                            covered += 1
-                        inverse_depth[row, column] = depth
-                        label[row, column] = face_label[f]
-                wb += step_b
-                wc += step_c
+            dx, dy = leftmost - ax, row - ay
+            wb = (dx * (cy - ay) - dy * (cx - ax)) / area
+            wc = (dy * (bx - ax) - dx * (by - ay)) / area
+            first, last = 0.0, float(rightmost - leftmost)
+            first, last = _narrowed(first, last, 1.0 - wb - wc, step_a, columns_a)
+            first, last = _narrowed(first, last, wb, step_b, columns_b)
+            first, last = _narrowed(first, last, wc, step_c, columns_c)
+            if first > last:
+                continue
+            depth = az + wb * rise_b + wc * rise_c
+            for k in range(int(np.ceil(first)), int(np.floor(last)) + 1):
+                column = leftmost + k
+                here = depth + k * step_depth
+                if here > inverse_depth[row, column]:
+                    if label[row, column] == NOTHING:
+                        covered += 1
+                    inverse_depth[row, column] = here
+                    label[row, column] = face_label[f]
     return covered
+
+
+@njit(cache=True, nogil=True)
+def _narrowed(first: float, last: float, weight: float, step: float, columns: float) -> tuple[float, float]:
+    """Return the range of columns in which a weight is not negative that is `weight` at column 0 and grows by `step`.
+
+    columns: -1 / step. The range is a hair too wide, so that faces that share an edge leave no gap.
+    """
+    if step > 0.0:
+        return max(first, weight * columns - HAIR), last
+    if step < 0.0:
+        return first, min(last, weight * columns + HAIR)
+    return (first, last) if weight >= 0.0 else (1.0, 0.0)
