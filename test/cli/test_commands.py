@@ -102,6 +102,8 @@ def test_rollout_names_missing_gl(tmp_path: Path) -> None:
         (["demonstrate", "--task", "juggling", "--count", "1", "--out", "d"], ["'juggling'"]),
         (["train", "--task", "juggling", "--data", "d"], ["'juggling'"]),
         (["train", "--task", "sweeping", "--data", ".", "--finish"], ["--finish", "--start"]),
+        (["train", "--task", "push_shape", "--data", ".", "--closer"], ["--closer", "--start"]),
+        (["train", "--task", "sweeping", "--data", ".", "--finish", "--closer"], ["--finish", "--closer", "one"]),
         (["bench", "tasks", "--task", "juggling", "--seeds", "1000"], ["'juggling'"]),
         (["bench", "tasks", "--task", "sweeping", "--seeds", "9-3"], ["9-3"]),
         (["bench", "tasks", "--task", "sweeping", "--seeds", "x"], ["'x'"]),

@@ -13,7 +13,7 @@ from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig, load_rig
 from dreamitate_core.task import load_task
 from dreamitate_core.video import STEPS
-from dreamitate_gen.agreement import LOOKS, NEAR_M, agreed_points, most_agreed, triangulated
+from dreamitate_gen.agreement import LOOKS, NEAR_M, agreed_paths, most_agreed, pixels_of, triangulated
 from dreamitate_gen.picture_size import PictureSize
 from dreamitate_gen.places import STRIDE, Places, blobs
 
@@ -59,7 +59,7 @@ def test_moved_photos_are_answered_where_they_were(task: str) -> None:
 
     rig = load_rig("paper")
     high = load_task(task).surface_height_m
-    points = agreed_points(dots, _photos(rig, high), rig, SIZE, load_task(task), seed=0)
+    points = pixels_of(agreed_paths(dots, photos_of_dot(rig, high), rig, SIZE, load_task(task), seed=0), rig, SIZE)
     assert points.shape == (1, 2, STEPS, 4, 2)
     (asked,) = seen
     assert asked.shape == (1 + LOOKS, 2, 3, SIZE.height, SIZE.width)
@@ -79,7 +79,7 @@ def test_photos_of_an_unknown_table_are_not_moved() -> None:
         looks.append(len(photos))
         return _at_the_dot(photos)
 
-    agreed_points(dots, _photos(known, 0.0), rig, SIZE, load_task("push_shape"), seed=0)
+    agreed_paths(dots, photos_of_dot(known, 0.0), rig, SIZE, load_task("push_shape"), seed=0)
     assert looks == [1]
 
 
@@ -94,7 +94,7 @@ def _line(y: float) -> NDArray[np.float64]:
     return np.stack([x, np.full(STEPS, y), np.zeros(STEPS)], -1)[:, None]
 
 
-def _photos(rig: StereoRig, height_m: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def photos_of_dot(rig: StereoRig, height_m: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Both cameras' pictures of a white dot over a black table."""
     pictures = []
     for camera in rig.cameras:

@@ -3,11 +3,24 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dreamitate_core import se3
 from dreamitate_core.camera import load_rig
 from dreamitate_core.task import load_task
-from dreamitate_gen.moves import farthest_moves, moved_paths, moved_photos, random_move, workspace_m
+from dreamitate_gen.dataset import LEFT_RIGHT
+from dreamitate_gen.moves import (
+    SPREAD_M,
+    SPREAD_RAD,
+    farthest_moves,
+    moved_paths,
+    moved_photos,
+    random_move,
+    spread_move,
+    straightening_move,
+    workspace_m,
+)
 
 ANYWHERE = np.array([[-9.0, -9.0], [9.0, 9.0]])
 
@@ -76,3 +89,29 @@ def _random_move(seed: int, mirrored: bool, turn_rad: float, tips: np.ndarray, w
 
 def _leaves(move: np.ndarray, tips: np.ndarray) -> bool:
     return bool((np.abs(se3.transform_points(move, tips)[:, :2]) > (0.40, 0.34)).any())
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.floats(-3.1, 3.1))
+@settings(max_examples=30)
+def test_a_straightened_path_goes_along_x_around_the_origin(side: float, x: float, y: float, turn_rad: float) -> None:
+    """Of a tool that goes where it faces, with its left end on the left, also in the mirror."""
+    ahead = np.linspace(-0.05, 0.05, 12)[:, None]
+    tip = np.concatenate([ahead, 0.01 * np.sin(60 * ahead), np.zeros_like(ahead)], 1)
+    ends = [tip, tip + (0.0, 0.03, 0.0), tip - (0.0, 0.03, 0.0), tip + (0.0, 0.0, 0.2)]
+    path = se3.transform_points(se3.exp([0.0, 0.0, 0.0, 0.0, 0.0, turn_rad]), np.stack(ends, 1)) + (x, y, 0.003)
+    move = straightening_move(path, side)
+    assert np.linalg.det(move) == pytest.approx(side)
+    there = se3.transform_points(move, path)
+    there = there if side > 0 else there[:, LEFT_RIGHT]
+    assert there[:, :3].mean((0, 1)) == pytest.approx([0.0, 0.0, 0.003], abs=1e-9)
+    assert there[-1, 0] - there[0, 0] == pytest.approx([0.1, there[-1, 0, 1] - there[0, 0, 1], 0.0], abs=1e-9)
+    assert (there[:, 1, 1] > there[:, 2, 1]).all()
+
+
+def test_a_spread_move_is_as_large_as_the_first_look_may_be_off() -> None:
+    random = torch.Generator().manual_seed(0)
+    moves = np.stack([spread_move(random) for _ in range(400)])
+    assert moves[:, :2, 3].std(0) == pytest.approx([SPREAD_M] * 2, rel=0.15)
+    assert np.arctan2(moves[:, 1, 0], moves[:, 0, 0]).std() == pytest.approx(SPREAD_RAD, rel=0.15)
+    assert np.linalg.det(moves) == pytest.approx(np.ones(400))

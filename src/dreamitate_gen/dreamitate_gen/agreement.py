@@ -6,7 +6,7 @@ and compared in space, each as a whole, so that different ways of doing the task
 most others near it is taken, and is averaged with those.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -31,7 +31,7 @@ NEAR_M = 0.025
 """How far apart paths are at most that go the same way, as a root mean square over their points."""
 
 
-def agreed_points(
+def agreed_paths(
     places: Callable[[Tensor], Places],
     photos: tuple[Image, Image],
     rig: StereoRig,
@@ -39,28 +39,46 @@ def agreed_points(
     task: Task,
     seed: int,
     count: int = 1,
-) -> Tensor:
-    """Return pixels (count, 2, 12, P, 2) of the tools' points along the paths that are agreed on most, the first most.
+) -> Array:
+    """Return the paths (count, 12, P, 3) of the tools' points that are agreed on most, the first most, in the reference
+    frame.
 
     places: the image encoder's answers to photos (B, 2, 3, H, W) of that size in 0..1; photos: both cameras' whole
     pictures, as `rig` describes them. Where the rig does not say where the table is, the photos are not moved.
     """
+    paths, likely = answered_paths(places, photos, rig, size, task.surface_height_m, list(_moves(rig, task, seed)))
+    return most_agreed(paths, likely, count)
+
+
+def answered_paths(
+    places: Callable[[Tensor], Places],
+    photos: tuple[Image, Image],
+    rig: StereoRig,
+    size: PictureSize,
+    surface_height_m: float,
+    moves: Sequence[Array | None],
+) -> tuple[Array, Array]:
+    """Return the paths (N, 12, P, 3), in the reference frame, that the image encoder answers with when the photos are
+    moved on the table by each of the moves (4, 4), moved back; and how likely it takes each (N,) to be."""
     whole = round(size.width / size.region), round(size.height / size.region)
     pair = np.stack([crop_and_resize(photo, *whole) for photo in photos])
     rig = rig.cropped_and_resized(*whole)
     fitted = rig.cropped_and_resized(size.width, size.height, size.region)
-    moves = list(_moves(rig, task, seed))
-    high = task.surface_height_m
-    looks = torch.stack([_seen(pair if move is None else moved_photos(pair, rig, move, high), size) for move in moves])
-    answers = places(looks)
+    looks = [pair if move is None else moved_photos(pair, rig, move, surface_height_m) for move in moves]
+    answers = places(torch.stack([_seen(look, size) for look in looks]))
     found, likely = answers.points_of_ways().cpu().numpy(), answers.preferences.float().softmax(1).cpu().numpy()
     paths = [
         _moved_back(triangulated(fitted, way.astype(float)), rig, move)
         for ways, move in zip(found, moves, strict=True)
         for way in ways
     ]
-    agreed = most_agreed(np.stack(paths), likely.ravel().astype(float), count)
-    pixels = [[camera.project(path)[0] for camera in fitted.cameras] for path in agreed]
+    return np.stack(paths), likely.ravel().astype(float)
+
+
+def pixels_of(paths: Array, rig: StereoRig, size: PictureSize) -> Tensor:
+    """Return pixels (N, 2, 12, P, 2), in pictures of that size, of paths (N, 12, P, 3) in the reference frame."""
+    fitted = rig.cropped_and_resized(size.width, size.height, size.region)
+    pixels = [[camera.project(path)[0] for camera in fitted.cameras] for path in paths]
     return torch.tensor(np.array(pixels), dtype=torch.float32)
 
 

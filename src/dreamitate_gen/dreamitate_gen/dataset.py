@@ -25,7 +25,7 @@ from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.task import Task
 from dreamitate_core.tool import Tool, load_tool
 
-from .moves import moved_photos, random_move
+from .moves import moved_photos, random_move, spread_move, straightening_move
 from .picture_size import PictureSize
 
 POINTS, MARKS = 4, 16
@@ -200,22 +200,62 @@ class PackedClips:
     def read_moved(self, index: int, random: torch.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
         """Return the photos as views (2, 1, H, W, 3), and points (2, 12, P, 2), of the demonstration somewhere else on
         the table; None where it is not known where that is."""
+
+        def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            tips = points[:, ::POINTS].reshape(-1, 3)
+            return random_move(random, self.mirrored != "nothing", self.turn_rad, tips, self.workspace)
+
+        return self._moved(index, move, self.size)
+
+    def read_straightened(
+        self, index: int, random: torch.Generator, size: PictureSize
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
+        """Return what `read_moved` does, of that size, of the demonstration moved to where the closer look finds it."""
+
+        def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            side = -1.0 if self.mirrored != "nothing" and _tossed(random) else 1.0
+            return spread_move(random) @ straightening_move(points, side)
+
+        return self._moved(index, move, size)
+
+    def _moved(
+        self, index: int, move_of: Callable[[NDArray[np.float64]], NDArray[np.float64]], size: PictureSize
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]] | None:
         name = self.folder / self.names[index]
         if not name.with_name(f"{name.name}.table.npy").is_file():
             return None
         points, photos = (np.load(name.with_name(f"{name.name}.{what}.npy")) for what in ("table", "photos"))
         rig = read_rig(name.with_name(f"{name.name}.cameras.json"))
-        move = random_move(
-            random, self.mirrored != "nothing", self.turn_rad, points[:, ::POINTS].reshape(-1, 3), self.workspace
-        )
-        size = self.size.width, self.size.height, self.size.region
+        move = move_of(points)
+        fit = size.width, size.height, size.region
         photos = moved_photos(photos, rig, move, self.surface_height_m)
-        views = np.stack([crop_and_resize(photo, *size)[None] for photo in photos])
+        views = np.stack([crop_and_resize(photo, *fit)[None] for photo in photos])
         if np.linalg.det(move[:3, :3]) < 0:
             points = points[:, LEFT_RIGHT]
         assert rig.transform_reference_to_table is not None
         there = se3.inverse(rig.transform_reference_to_table) @ move
-        return views, _pixels(rig.cropped_and_resized(*size), se3.transform_points(there, points))
+        return views, _pixels(rig.cropped_and_resized(*fit), se3.transform_points(there, points))
+
+
+def closer_batch(
+    clips: PackedClips, indices: Sequence[int], size: PictureSize, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return photos (B, 2, 3, H, W) of that size in 0..1, points (B, 2, 12, P, 2) of what the closer look learns from.
+
+    Raises DreamitateError for clips of which it is not known where the table is.
+    """
+    photos, points = [], []
+    for index in indices:
+        moved = clips.read_straightened(index, random, size)
+        if moved is None:
+            raise DreamitateError(
+                f"The rig of {clips.names[index]} does not say where the table is, so its photos cannot be moved on it"
+                " for the closer look. Calibrate the table, or take `closer` out of the task's file."
+            )
+        video = torch.from_numpy(np.ascontiguousarray(moved[0])).permute(0, 1, 4, 2, 3).float().div_(255)
+        photos.append(relit(video, random)[:, 0])
+        points.append(torch.from_numpy(moved[1]))
+    return torch.stack(photos), torch.stack(points)
 
 
 def batch(

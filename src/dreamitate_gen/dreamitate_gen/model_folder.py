@@ -19,6 +19,7 @@ from dreamitate_core.task import Task
 from .image_encoder import ImageEncoder
 from .model_source import local_folder
 from .patch_codec import PatchCodec
+from .picture_size import PictureSize
 from .refiner import Refiner
 from .short_attention import ShortAttention
 from .small_pictures import SmallPictures
@@ -97,6 +98,9 @@ def load_small(folder: Path) -> tuple[StereoModel, dict[str, Any]]:
         )
         if "refiner" in settings["pictures"]:
             pictures.refiner = Refiner(**settings["pictures"]["refiner"])
+        if "closer" in settings["pictures"]:
+            pictures.closer = ImageEncoder(**settings["pictures"]["closer"])
+            pictures.closer_size = PictureSize(**settings["pictures"]["closer_size"])
         unet.load_state_dict(unpacked_weights(load_file(folder / "unet" / UNET_WEIGHTS)))
         pictures.load_state_dict(unpacked_weights(load_file(folder / "pictures" / WEIGHTS)))
     except (FileNotFoundError, SafetensorError, KeyError, RuntimeError) as error:

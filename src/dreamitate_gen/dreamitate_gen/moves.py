@@ -69,6 +69,36 @@ def _made(x: float, y: float, angle_rad: float, side: float) -> Array:
     return move
 
 
+SPREAD_M, SPREAD_RAD = 0.015, 0.2
+"""Standard deviations of how far a path that is known roughly (`closer`) is taken to be off."""
+
+
+def straightening_move(path: Array, side: float = 1.0) -> Array:
+    """Return the move (4, 4) of the table frame that brings the middle of a path to its origin and its way along x.
+
+    path: (12, P, 3) on the table, of the tools' points (`dataset.tool_points`); its way is the one that the first tool
+    faces, with its left end on the left. side: -1 turns x to -x first, with which the ends change places.
+    """
+    mirror = np.diag([side, 1.0, 1.0, 1.0])
+    across = side * mirror[:2, :2] @ (path[:, 2, :2] - path[:, 1, :2]).mean(0)
+    angle_rad = np.arctan2(across[0], -across[1])
+    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
+    move = np.eye(4)
+    move[:2, :2] = [[cosine, sine], [-sine, cosine]]
+    move[:2, 3] = -move[:2, :2] @ mirror[:2, :2] @ path[:, :3, :2].mean((0, 1))
+    return np.asarray(move @ mirror)
+
+
+def spread_move(random: torch.Generator) -> Array:
+    """Return a small move (4, 4) of the table frame, as far as a path may be off that is known roughly."""
+    x, y, angle = torch.randn(3, generator=random, dtype=torch.float64).tolist()
+    cosine, sine = np.cos(SPREAD_RAD * angle), np.sin(SPREAD_RAD * angle)
+    move = np.eye(4)
+    move[:2, :2] = [[cosine, -sine], [sine, cosine]]
+    move[:2, 3] = SPREAD_M * x, SPREAD_M * y
+    return move
+
+
 def moved_paths(paths: Array, move: Array) -> Array:
     """Return poses (..., 4, 4) moved on the table; where that mirrors, of a tool that is its own mirror image in x."""
     flip = np.diag([np.linalg.det(move[:3, :3]), 1.0, 1.0, 1.0])

@@ -1,6 +1,7 @@
 """The size of the pictures that a small model sees."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import Task
@@ -22,17 +23,29 @@ class PictureSize:
 
 def picture_size(task: Task) -> PictureSize:
     """Return what the task's small model sees. Raises DreamitateError where its file does not say."""
-    section = task.section("small_model")
+    return _size(task.section("small_model"), f"small_model in config/tasks/{task.name}.yaml")
+
+
+def closer_size(task: Task) -> PictureSize | None:
+    """Return what the task's small model sees in its closer look (`closer`), None where it takes none.
+
+    Raises DreamitateError where its file says it wrongly.
+    """
+    section = task.section("small_model").get("closer")
+    return None if section is None else _size(section, f"small_model.closer in config/tasks/{task.name}.yaml")
+
+
+def _size(section: Any, name: str) -> PictureSize:
     try:
         size = PictureSize(int(section["width"]), int(section["height"]), float(section["region"]))
     except (KeyError, TypeError, ValueError):
         raise DreamitateError(
-            f"small_model in config/tasks/{task.name}.yaml needs width and height in pixels and the region of the"
-            f" photos, a share of them; it holds {section}."
+            f"{name} needs width and height in pixels and the region of the photos, a share of them; it holds"
+            f" {section}."
         ) from None
     if size.width % 16 or size.height % 16 or not 0.1 <= size.region <= 1.0:
         raise DreamitateError(
-            f"small_model in config/tasks/{task.name}.yaml: width and height must be multiples of 16 and the region"
-            f" 0.1 to 1; they are {size.width}, {size.height} and {size.region:g}."
+            f"{name}: width and height must be multiples of 16 and the region 0.1 to 1; they are {size.width},"
+            f" {size.height} and {size.region:g}."
         )
     return size

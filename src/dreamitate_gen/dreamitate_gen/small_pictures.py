@@ -1,6 +1,7 @@
 """Pictures to latents and conditions, for the small model: a linear patch codec and a convolutional image encoder."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from .conditions import Conditions
 from .image_encoder import ImageEncoder
 from .patch_codec import PatchCodec
+from .picture_size import PictureSize
 from .places import Places, place_channels
 from .refiner import Refiner
 from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, position_channels
@@ -20,6 +22,8 @@ class SmallPictures(nn.Module):
     def __init__(self, codec: PatchCodec, image_encoder: ImageEncoder, fps_id: float, motion_score: float) -> None:
         super().__init__()
         self.refiner: Refiner | None = None
+        self.closer: ImageEncoder | None = None
+        self.closer_size: PictureSize | None = None
         self.codec, self.image_encoder = codec, image_encoder
         self.fps_id, self.motion_score = fps_id, motion_score
 
@@ -32,7 +36,11 @@ class SmallPictures(nn.Module):
     def config(self) -> dict[str, Any]:
         """What builds these networks again."""
         config = {"codec": self.codec.config, "image_encoder": self.image_encoder.config}
-        return config if self.refiner is None else {**config, "refiner": self.refiner.config}
+        if self.refiner is not None:
+            config["refiner"] = self.refiner.config
+        if self.closer is not None and self.closer_size is not None:
+            config["closer"], config["closer_size"] = self.closer.config, asdict(self.closer_size)
+        return config
 
     def conditions(
         self,
@@ -47,7 +55,7 @@ class SmallPictures(nn.Module):
         where they are likeliest. random: of no effect; these conditions have no noise.
         """
         batch = len(photos)
-        embedding, features, places = self._encoded(photos)
+        embedding, features, places = encoded(self.image_encoder, photos)
         with torch.autocast(photos.device.type, enabled=False):
             photo_latents = self.codec.encode_photo(photos.flatten(0, 1))
         points = places.likeliest_points() if points is None else points
@@ -69,14 +77,12 @@ class SmallPictures(nn.Module):
 
     def places(self, photos: Tensor) -> Places:
         """Return the tools' likely places given the photos (B, 2, 3, H, W)."""
-        return self._encoded(photos)[2]
+        return encoded(self.image_encoder, photos)[2]
 
-    def _encoded(self, photos: Tensor) -> tuple[Tensor, Tensor, Places]:
-        """Return embedding (B * 2, D), features (B * 2, C, h, w) and likely places; both views say which way."""
-        views = torch.arange(2, device=photos.device).repeat(len(photos))
-        embedding, features, logits, preferences = self.image_encoder(photos.flatten(0, 1), views)
-        both = (len(photos), 2)
-        return embedding, features, Places(logits.unflatten(0, both), preferences.unflatten(0, both).sum(1))
+    def closer_places(self, photos: Tensor) -> Places:
+        """Return the tools' likely places given photos (B, 2, 3, H, W) of the closer look (`closer`)."""
+        assert self.closer is not None
+        return encoded(self.closer, photos)[2]
 
     def encode(self, video: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
         """Return latents (B, F, C, h, w) of the frames (B, F, 3, H, W) in 0..1 over the photos (B, 2, 3, H, W)."""
@@ -102,6 +108,15 @@ class SmallPictures(nn.Module):
     def codec_frames(self, latents: Tensor, photos: Tensor, frames: Sequence[int]) -> Tensor:
         """Return what `decode` returns, before the finishing network."""
         return self.codec.decode(latents.flatten(0, 1), _own_photos(photos, frames)).unflatten(0, latents.shape[:2])
+
+
+def encoded(encoder: ImageEncoder, photos: Tensor) -> tuple[Tensor, Tensor, Places]:
+    """Return embedding (B * 2, D), features (B * 2, C, h, w) and likely places given photos (B, 2, 3, H, W); both views
+    say which way."""
+    views = torch.arange(2, device=photos.device).repeat(len(photos))
+    embedding, features, logits, preferences = encoder(photos.flatten(0, 1), views)
+    both = (len(photos), 2)
+    return embedding, features, Places(logits.unflatten(0, both), preferences.unflatten(0, both).sum(1))
 
 
 def both_views(points: Tensor, frames: Sequence[int]) -> Tensor:

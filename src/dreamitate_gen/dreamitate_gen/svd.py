@@ -1,5 +1,6 @@
 """The generator `svd`: Stable Video Diffusion's architecture, made stereo."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from dreamitate_core.task import Task
 from dreamitate_core.tool import load_tool
 from dreamitate_core.video import STEPS, StereoVideo
 
-from .agreement import agreed_points
+from .agreement import agreed_paths, pixels_of
+from .closer import closer_path
 from .confidence import confidence
 from .faster import make_faster
 from .model_folder import load_model
@@ -95,14 +97,23 @@ class SvdGenerator:
     def _agreed_points(
         self, photo_1: NDArray[np.uint8], photo_2: NDArray[np.uint8], rig: StereoRig, seed: int, count: int
     ) -> Tensor:
-        size = PictureSize(self.model.width, self.model.height, self.model.region)
+        size, pictures = PictureSize(self.model.width, self.model.height, self.model.region), self.model.pictures
+        photos, first, closer = (photo_1, photo_2), self._answers(pictures.places), pictures.closer_size
+        paths = agreed_paths(first, photos, rig, size, self.task, seed, count)
+        if closer is not None:
+            again = self._answers(pictures.closer_places)
+            looked = [closer_path(again, photos, rig, closer, self.task, path, seed) for path in paths]
+            paths = np.stack(looked)
+        return pixels_of(paths, rig, size).to(self.device)
 
-        def places(photos: Tensor) -> Places:
+    def _answers(self, places: Callable[[Tensor], Places]) -> Callable[[Tensor], Places]:
+        """Return an image encoder's answers to photos that lie on the CPU."""
+
+        def answers(photos: Tensor) -> Places:
             with torch.no_grad(), self._precision:
-                answers: Places = self.model.pictures.places(photos.to(self.device))
-            return answers
+                return places(photos.to(self.device))
 
-        return agreed_points(places, (photo_1, photo_2), rig, size, self.task, seed, count).to(self.device)
+        return answers
 
     @property
     def _is_small(self) -> bool:

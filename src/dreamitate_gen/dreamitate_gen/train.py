@@ -19,6 +19,8 @@ from dreamitate_core.video import STEPS
 
 from . import noise
 from .checkpoint import load_checkpoint, save_checkpoint
+from .closer_training import FOLDER as CLOSER
+from .closer_training import add_closer, end_closer
 from .curves import Curves
 from .dataset import PackedClips, batch, mirrored_part, pack
 from .denormals import denormals_flushed
@@ -28,7 +30,7 @@ from .image_encoder import ImageEncoder, tool_weight
 from .model_folder import load_small, read_settings, save_small
 from .moves import workspace_m
 from .patch_codec import PatchCodec
-from .picture_size import PictureSize, picture_size
+from .picture_size import PictureSize, closer_size, picture_size
 from .places import place_loss
 from .precision import half_where_faster
 from .revision import revision
@@ -73,6 +75,8 @@ class SmallSettings:
     point_error_px: float = 1.0
     refine_share: float = 0.2
     """Share of the time budget that goes to the finishing network, after the rest is trained; 0: none."""
+    closer_share: float = 0.0
+    """Share of the time budget that goes to the closer look (`closer`); 0: none."""
     tool_weight: float = 8.0
     codec_clips: int = 300
     encoder_widths: tuple[int, int, int] = (32, 128, 192)
@@ -199,7 +203,7 @@ class Run:
         """Write the checkpoint, and the model directory of the averaged weights as they are before the finish."""
         folder = self.out / "checkpoint"
         save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, self._counters)
-        self.export(info, self.done * (1 - self.settings.refine_share))
+        self.export(info, self.done * (1 - self.settings.refine_share - self.settings.closer_share))
 
     def export(self, info: dict[str, Any], done: float) -> None:
         """Write the model directory of the averaged weights. done: fraction of the whole training, 0..1."""
@@ -265,15 +269,16 @@ def train(
     pack(data, size, progress, most_clips)
     how_moved = mirrored_part(task), task.turn_rad, workspace_m(task), task.surface_height_m
     clips = PackedClips(data, size, *how_moved, most_clips)
-    run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share))
+    run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share - settings.closer_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
     if run.done < 1:
-        shutil.rmtree(out / FINISH, ignore_errors=True)  # of an earlier state of the model
+        for later in (FINISH, CLOSER):  # of an earlier state of the model
+            shutil.rmtree(out / later, ignore_errors=True)
     elif _is_finished(out / "model", run):
         return out / "model"
     curves = Curves(out, run.step)
-    info: dict[str, str | int] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
+    info: dict[str, Any] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
     saved, losses, last = time.monotonic(), [], time.monotonic()
     while run.done < 1:
         losses.append(run.train_step())
@@ -295,24 +300,43 @@ def train(
     curves.close()
     info = {**info, "clips": len(run.clips)}
     run.save(info)
+    of_closer = closer_size(task)
+    before = load_small(start)[0].pictures if start is not None else None
+    if of_closer is not None and settings.closer_share > 0:
+        closer_s = time_budget_s * settings.closer_share
+        run.average.pictures.closer = before.closer if before is not None else None
+        seen = add_closer(run.average, of_closer, task, data, out, closer_s, settings.seed, progress, most_clips)
+        info |= {"closer_seen": seen, "closer_s": closer_s}
     if settings.refine_share > 0:
-        begun = load_small(start)[0].pictures.refiner if start is not None else None
+        begun = before.refiner if before is not None else None
         finish_s = time_budget_s * settings.refine_share
         seen = finish(run.average, begun, task, data, out, finish_s, settings.seed, progress, most_clips)
-        run.export({**info, "finish_seen": seen, "finish_s": finish_s}, 1.0)
+        info |= {"finish_seen": seen, "finish_s": finish_s}
+    run.export(info, 1.0)
     shutil.copyfile(curves.path, out / "model" / "curve.csv")
+    if "closer_s" in info:
+        end_closer(out)
     return out / "model"
 
 
 def small_settings(task: Task, seed: int, threads: int) -> SmallSettings:
     """Return how the task's small model is trained. Raises DreamitateError where its file says it wrongly."""
-    share = task.section("small_model").get("places_share", SmallSettings.places_share)
-    if not isinstance(share, float) or not 0.0 < share < 1.0:
+    places = _share(task, "places_share", "the image encoder is trained alone", SmallSettings.places_share)
+    closer = 0.0
+    if closer_size(task) is not None:
+        closer = _share(task, "closer_share", "the closer look is trained", 0.3)
+    return SmallSettings(places_share=places, closer_share=closer, seed=seed, threads=threads)
+
+
+def _share(task: Task, name: str, of: str, default: float) -> float:
+    share = task.section("small_model").get(name, default)
+    highest = 1.0 - SmallSettings.refine_share if name == "closer_share" else 1.0
+    if not isinstance(share, float) or not 0.0 < share < highest:
         raise DreamitateError(
-            f"small_model in config/tasks/{task.name}.yaml: places_share, the share of the training in which the image"
-            f" encoder is trained alone, must be between 0 and 1; it is {share!r}."
+            f"small_model in config/tasks/{task.name}.yaml: {name}, the share of the training in which {of}, must be"
+            f" between 0 and {highest:g}; it is {share!r}."
         )
-    return SmallSettings(places_share=share, seed=seed, threads=threads)
+    return share
 
 
 def new_model(task: Task, clips: PackedClips, size: PictureSize, settings: SmallSettings) -> StereoModel:
@@ -360,7 +384,7 @@ def _is_finished(model: Path, run: Run) -> bool:
 def _start_from(run: Run, folder: Path) -> None:
     model, settings = load_small(folder)
     run.begun_seen, run.begun_s = samples_seen(settings), training_s(settings)
-    model.pictures.refiner = None  # it is trained later, by itself
+    model.pictures.refiner = model.pictures.closer = None  # they are trained later, by themselves
     try:
         run.model.load_state_dict(model.state_dict())
         run.average.load_state_dict(model.state_dict())

@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     small.add_argument(
         "--finish", action="store_true", help="train --start's finishing network alone, which sharpens the tools"
     )
+    small.add_argument(
+        "--closer", action="store_true", help="train --start's closer look alone, which says where the tool goes"
+    )
     svd = parser.add_argument_group("Stable Video Diffusion, fine-tuned (also under `accelerate launch`)")
     svd.add_argument("--base", type=Path, metavar="SVD", help="its folder in diffusers' layout, or a hub id")
     svd.add_argument(
@@ -61,9 +64,12 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.policy and options.base:
         raise DreamitateError("--base is a video model, --policy none: name one of them.")
-    if options.finish and (options.start is None or options.policy or options.base):
+    if options.finish and options.closer:
+        raise DreamitateError("--finish and --closer each train one part alone: name one of them.")
+    if (options.finish or options.closer) and (options.start is None or options.policy or options.base):
         raise DreamitateError(
-            "--finish goes on with a small model: name its folder with --start (no --base, --policy)."
+            f"--{'finish' if options.finish else 'closer'} goes on with a small model: name its folder with --start (no"
+            " --base, --policy)."
         )
     if options.set and options.base is None:
         raise DreamitateError("--set belongs to the fine-tuning of SVD; name its folder or hub id with --base.")
@@ -83,13 +89,15 @@ def run(options: argparse.Namespace) -> int:
             changes = {"seed": str(options.seed), **dict(_pair(text) for text in options.set)}
             model = train_svd(task, options.data, options.base, out, settings_of(task, changes), progress)
         else:
+            from dreamitate_gen.closer_training import train_closer
             from dreamitate_gen.finish import train_finish
             from dreamitate_gen.train import small_settings, train
 
             budget_s = 60.0 * (options.minutes or 60)
             seed, threads, more = options.seed, options.threads, {"progress": progress, "most_clips": options.clips}
-            if options.finish:
-                model = train_finish(task, options.data, options.start, out, budget_s, seed, threads, **more)
+            if options.finish or options.closer:
+                train_part = train_finish if options.finish else train_closer
+                model = train_part(task, options.data, options.start, out, budget_s, seed, threads, **more)
             else:
                 small = small_settings(task, seed, threads)
                 model = train(task, options.data, out, budget_s, small, options.start, **more)

@@ -1,0 +1,163 @@
+"""The training of the small model's closer look, by itself: an image encoder that sees paths straightened."""
+
+import copy
+import math
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dreamitate_core.errors import DreamitateError
+from dreamitate_core.progress import Progress, quiet
+from dreamitate_core.task import Task
+
+from .checkpoint import load_checkpoint, save_checkpoint
+from .curves import Curves
+from .dataset import PackedClips, closer_batch, mirrored_part, pack
+from .denormals import denormals_flushed
+from .image_encoder import ImageEncoder
+from .model_folder import load_small, save_small
+from .picture_size import PictureSize, closer_size, picture_size
+from .places import place_loss
+from .precision import half_where_faster
+from .revision import revision
+from .small_pictures import encoded
+from .stereo_model import StereoModel
+
+PHOTOS, LEARNING_RATE, WARM_UP, WEIGHT_DECAY, AVERAGE = 16, 5e-4, 100, 0.02, 0.998
+"""Pairs of photos per step; the rest as of the first image encoder."""
+PLACE_WEIGHT = 0.05
+SAVE_EVERY_S = 300.0
+FOLDER = "closer"
+"""The folder of the checkpoint and the learning curve, beside the model."""
+
+
+@denormals_flushed()
+def train_closer(
+    task: Task,
+    data: Path,
+    start: Path,
+    out: Path,
+    budget_s: float,
+    seed: int,
+    threads: int,
+    progress: Progress = quiet,
+    most_clips: int = 0,
+) -> Path:
+    """Train the closer look of the model in `start` alone, on the clips in `data`, for `budget_s` seconds, and return
+    the directory of the whole model, `<out>/model`. Goes on where `<out>/closer` stopped.
+
+    It begins with the closer look that the model has, or else with its image encoder; the learning curve is
+    `closer.csv` in the model's directory. Raises DreamitateError where the task's file names no size for it.
+    """
+    size = closer_size(task)
+    if size is None:
+        raise DreamitateError(
+            f"small_model in config/tasks/{task.name}.yaml has no closer look: give it `closer` with width, height and"
+            " region."
+        )
+    torch.set_num_threads(threads)
+    model, info = load_small(start)
+    pack(data, picture_size(task), progress, most_clips)
+    seen = add_closer(model, size, task, data, out, budget_s, seed, progress, most_clips)
+    info["closer_seen"], info["closer_s"] = info.get("closer_seen", 0) + seen, info.get("closer_s", 0.0) + budget_s
+    save_small(out / "model", model, {**info, "closer_git_revision": revision()})
+    if (start / "curve.csv").is_file():
+        shutil.copyfile(start / "curve.csv", out / "model" / "curve.csv")
+    end_closer(out)
+    return out / "model"
+
+
+def add_closer(
+    model: StereoModel,
+    size: PictureSize,
+    task: Task,
+    data: Path,
+    out: Path,
+    budget_s: float,
+    seed: int,
+    progress: Progress,
+    most_clips: int,
+) -> int:
+    """Give the model a closer look, begun with the one that it has or else with its image encoder; return how many
+    clips it saw. Its checkpoint and curve are in `<out>/closer` until `end_closer`."""
+    begun = model.pictures.closer or model.pictures.image_encoder
+    clips = PackedClips(
+        data, picture_size(task), mirrored_part(task), surface_height_m=task.surface_height_m, most=most_clips
+    )
+    device = next(model.parameters()).device
+    encoder, seen = _trained(copy.deepcopy(begun).to(device), clips, size, out / FOLDER, budget_s, seed, progress)
+    model.pictures.closer, model.pictures.closer_size = encoder, size
+    return seen
+
+
+def end_closer(out: Path) -> None:
+    """Move the curve into the model's directory and remove the checkpoint: all of the model is written."""
+    shutil.copyfile(out / FOLDER / "curve.csv", out / "model" / "closer.csv")
+    shutil.rmtree(out / FOLDER)
+
+
+def _trained(
+    encoder: ImageEncoder,
+    clips: PackedClips,
+    size: PictureSize,
+    folder: Path,
+    budget_s: float,
+    seed: int,
+    progress: Progress,
+) -> tuple[ImageEncoder, int]:
+    """Return the averaged weights, and how many clips were seen. folder: of checkpoint and curve; it goes on there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    device = next(encoder.parameters()).device
+    encoder.train()
+    average = copy.deepcopy(encoder).eval()
+    unused = {id(parameter) for parameter in encoder.video_parameters()}
+    places = [name for name, parameter in encoder.named_parameters() if id(parameter) not in unused]
+    trained, averaged = _named(encoder, places), _named(average, places)
+    optimizer = torch.optim.AdamW(trained, LEARNING_RATE, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY, fused=True)
+    random = torch.Generator().manual_seed(seed)
+    counters = load_checkpoint(folder / "checkpoint", encoder, average, optimizer, random)
+    step, elapsed_s = counters.get("step", 0), counters.get("elapsed_s", 0.0)
+    curves, losses = Curves(folder, step), []
+    saved = last = time.monotonic()
+    while elapsed_s < budget_s:
+        progress("training the closer look", elapsed_s / budget_s)
+        falling = 0.5 + 0.5 * math.cos(math.pi * elapsed_s / budget_s)
+        for group in optimizer.param_groups:
+            group["lr"] = max(LEARNING_RATE * min(1.0, (step + 1) / WARM_UP) * falling, 1e-6)
+        indices = torch.randint(len(clips), (PHOTOS,), generator=random).tolist()
+        photos, points = (t.to(device) for t in closer_batch(clips, indices, size, random))
+        with half_where_faster(device):
+            likely = encoded(encoder, photos)[2]
+        loss = place_loss(likely, points)
+        optimizer.zero_grad()
+        (PLACE_WEIGHT * loss).backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        step += 1
+        losses.append(float(loss.detach()))
+        keep = min(AVERAGE, step / (step + 9))
+        with torch.no_grad():
+            torch._foreach_lerp_(averaged, trained, 1 - keep)
+        now = time.monotonic()
+        elapsed_s, last = elapsed_s + now - last, now
+        if step % 50 == 0 or elapsed_s >= budget_s:
+            row = {"samples": step * PHOTOS, "seconds": elapsed_s, "place_loss": sum(losses) / len(losses)}
+            curves.add(step, row)
+            losses = []
+        if now - saved > SAVE_EVERY_S:
+            save_checkpoint(
+                folder / "checkpoint", encoder, average, optimizer, random, {"step": step, "elapsed_s": elapsed_s}
+            )
+            pack(clips.folder.parent, clips.size, most=clips.most)
+            clips.refresh()
+            saved = last = time.monotonic()
+    curves.close()
+    return average, step * PHOTOS
+
+
+def _named(encoder: ImageEncoder, names: list[str]) -> list[Tensor]:
+    parameters = dict(encoder.named_parameters())
+    return [parameters[name] for name in names]
