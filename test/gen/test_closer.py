@@ -58,7 +58,7 @@ def _never(photos: Tensor) -> Places:
 def _true_path(turn_rad: float) -> NDArray[np.float64]:
     """Return (12, 4, 3) on the table, at the height of what is seen."""
     tip = np.column_stack([np.linspace(-0.05, 0.05, STEPS), np.zeros((STEPS, 2))])
-    ends = np.stack([tip, tip + (0.0, 0.04, 0.0), tip - (0.0, 0.04, 0.0), tip], 1)
+    ends = np.stack([tip, tip + (0.0, 0.04, 0.0), tip - (0.0, 0.04, 0.0), tip + (-0.02, 0.0, 0.2)], 1)
     turned = se3.transform_points(se3.exp([0.0, 0.0, 0.0, 0.0, 0.0, turn_rad]), ends)
     return np.asarray(turned + (0.04, -0.03, HEIGHT_M))
 
@@ -90,13 +90,14 @@ def _dots(photos: Tensor) -> Tensor:
 
 
 def _along_the_dots(photos: Tensor) -> Places:
-    """One way, from dot to dot; the tool's left end is the one on the left, whichever dot that is in the mirror."""
+    """One way, from dot to dot; the tool's left end is the one on the left, whichever dot that is in the mirror. Where
+    the arm holds the tool is not seen."""
     begin, end, left = _dots(photos)
     ahead, aside = end - begin, left - begin
     on_the_left = ahead[..., 0] * aside[..., 1] - ahead[..., 1] * aside[..., 0] < 0  # y points down
     aside = torch.where(on_the_left[..., None], aside, -aside)
     share = torch.linspace(0, 1, STEPS).view(1, 1, STEPS, 1)
     tip = begin[:, :, None] + share * ahead[:, :, None]
-    points = torch.stack([tip, tip + aside[:, :, None], tip - aside[:, :, None], tip], 3)
+    points = torch.stack([tip, tip + aside[:, :, None], tip - aside[:, :, None], 0 * tip], 3)
     maps = blobs((points + 0.5) / STRIDE - 0.5, SIZE.height // STRIDE, SIZE.width // STRIDE)
     return Places((maps + 1e-9).log()[:, :, None], torch.zeros(len(photos), 1))

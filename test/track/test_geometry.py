@@ -104,14 +104,45 @@ def test_triangles_are_drawn_as_their_barycentric_weights_say(seed: int) -> None
     assert depth[drawn] == pytest.approx(nearest[drawn], abs=1e-4)
 
 
-def test_faces_that_share_an_edge_leave_no_gap_and_slivers_none_either() -> None:
+@settings(deadline=None)
+@given(st.integers(0, 10_000))
+def test_faces_that_share_an_edge_leave_no_gap(seed: int) -> None:
+    """A square of two triangles, two that meet in a row of pixels, and a fan; corners on pixels or between them."""
+    random = np.random.default_rng(seed)
+    corners = np.array([[5, 5], [45, 5], [45, 35], [5, 35]]) + np.round(random.uniform(-3, 3, (4, 2)), seed % 3)
+    kite = np.array([[5.0, 20.0], [45.0, 20.0], *np.column_stack([random.uniform(0, 50, 2), [2.0, 38.0]])])
     angles = np.linspace(0, 2 * np.pi, 41)
-    rim = np.column_stack([25 + 15 * np.cos(angles), 20 + 15 * np.sin(angles), np.ones(41)])
-    fan, faces = np.vstack([[25.0, 20.0, 1.0], rim]), np.array([[0, i, i + 1] for i in range(1, 41)], np.int32)
-    depth, label = np.empty((40, 50), np.float32), np.empty((40, 50), np.int8)
-    rasterise(fan, faces, np.zeros(40, np.int8), 0.0, 0.0, 1.0, depth, label)
+    rim = np.column_stack([25 + 15 * np.cos(angles), 20 + 15 * np.sin(angles)])
+    fan, slices = np.vstack([[25.0, 20.0], rim]), np.array([[0, i, i + 1] for i in range(1, 41)], np.int32)
     rows, columns = np.mgrid[:40, :50]
-    assert (label[(columns - 25) ** 2 + (rows - 20) ** 2 < 14**2] == 0).all()
+    disc = (columns - 25) ** 2 + (rows - 20) ** 2 < 14**2
+    square = (np.abs(columns - 25) < 16) & (np.abs(rows - 20) < 11)
+    for points, faces, inside in (
+        (corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32), square),
+        (kite, np.array([[0, 1, 2], [0, 1, 3]], np.int32), (rows == 20) & (columns >= 5) & (columns <= 45)),
+        (fan, slices, disc),
+    ):
+        depth, label = np.empty((40, 50), np.float32), np.empty((40, 50), np.int8)
+        pixels = np.column_stack([points, np.ones(len(points))])
+        rasterise(pixels, faces, np.zeros(len(faces), np.int8), 0.0, 0.0, 1.0, depth, label)
+        assert (label[inside] == 0).all()
+
+
+def test_slivers_have_no_depth_beyond_their_corners() -> None:
+    random = np.random.default_rng(0)
+    drawn = 0
+    for width_px in (0.0, 1e-12, 1e-8, 1e-5):
+        for _ in range(200):
+            ends = random.uniform(0, 40, (2, 2)).round()
+            third = ends[0] + random.uniform() * (ends[1] - ends[0]) + width_px
+            pixels = np.column_stack([[*ends, third], random.uniform(0.5, 2.0, 3)])
+            depth, label = np.empty((40, 50), np.float32), np.empty((40, 50), np.int8)
+            face = np.array([[0, 1, 2]], np.int32)
+            drawn += rasterise(pixels, face, np.zeros(1, np.int8), 0.0, 0.0, 1.0, depth, label)
+            covered = depth[label >= 0]
+            assert (covered >= pixels[:, 2].min() - 1e-6).all()
+            assert (covered <= pixels[:, 2].max() + 1e-6).all()
+    assert drawn > 100
 
 
 @settings(deadline=None)

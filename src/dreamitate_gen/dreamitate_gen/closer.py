@@ -17,7 +17,7 @@ from dreamitate_core.camera import Image, StereoRig
 from dreamitate_core.task import Task
 
 from .agreement import answered_paths, most_agreed
-from .dataset import mirrored_part
+from .dataset import POINTS, mirrored_part
 from .moves import spread_move, straightening_move
 from .picture_size import PictureSize
 from .places import Places
@@ -43,16 +43,32 @@ def closer_path(
     """Return the path (12, P, 3) that the closer looks agree on, around `path`, both in the reference frame.
 
     places: their image encoder's answers to photos (B, 2, 3, H, W) of that size in 0..1; photos: both cameras' whole
-    pictures, as `rig` describes them. Where the rig does not say where the table is, the path stays as it is.
+    pictures, as `rig` describes them. Where the rig does not say where the table is, the path stays as it is. Where an
+    arm holds a tool is often outside the closer picture; it is carried along with the tool's tip and ends.
     """
     to_table = rig.transform_reference_to_table
     if to_table is None:
         return path
     random = torch.Generator().manual_seed(seed)
     sides = (1.0, -1.0) if mirrored_part(task) != "nothing" else (1.0,)
+    first = there = se3.transform_points(to_table, path)
     for _ in range(ROUNDS):
-        there = se3.transform_points(to_table, path)
         moves = [spread_move(random) @ straightening_move(there, sides[look % len(sides)]) for look in range(LOOKS)]
         paths, likely = answered_paths(places, photos, rig, size, task.surface_height_m, moves)
-        path = most_agreed(paths, likely, near_m=NEAR_M)[0]
-    return path
+        answers = [_carried(first, se3.transform_points(to_table, answer)) for answer in paths]
+        there = most_agreed(np.stack(answers), likely, near_m=NEAR_M)[0]
+    return np.asarray(se3.transform_points(se3.inverse(to_table), there))
+
+
+def _carried(before: Array, now: Array) -> Array:
+    """Return the points (12, P, 3) on the table as they are now, each tool's last one carried along from before: moved
+    as the tool's tip is, and turned about it as its ends are."""
+    carried = now.copy()
+    for first in range(0, now.shape[1], POINTS):
+        tip, left, right, held = range(first, first + POINTS)
+        was, across = before[:, right, :2] - before[:, left, :2], now[:, right, :2] - now[:, left, :2]
+        angle_rad = np.arctan2(across[:, 1], across[:, 0]) - np.arctan2(was[:, 1], was[:, 0])
+        cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
+        x, y, z = (before[:, held] - before[:, tip]).T
+        carried[:, held] = now[:, tip] + np.column_stack([cosine * x - sine * y, sine * x + cosine * y, z])
+    return carried

@@ -15,8 +15,9 @@ from dreamitate_core.task import Task
 
 from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import Curves
-from .dataset import PackedClips, closer_batch, mirrored_part, pack
+from .dataset import PackedClips, check_tables, closer_batch, mirrored_part, pack
 from .denormals import denormals_flushed
+from .finish import check_points
 from .image_encoder import ImageEncoder
 from .model_folder import load_small, save_small
 from .picture_size import PictureSize, closer_size, picture_size
@@ -50,7 +51,9 @@ def train_closer(
     the directory of the whole model, `<out>/model`. Goes on where `<out>/closer` stopped.
 
     It begins with the closer look that the model has, or else with its image encoder; the learning curve is
-    `closer.csv` in the model's directory. Raises DreamitateError where the task's file names no size for it.
+    `closer.csv` in the model's directory. Once it is finished, it begins anew. Raises DreamitateError where the task's
+    file names no size for it, `start` is where it is to go, the model knows other points of the tools than clips have
+    today, or clips do not say where the table is.
     """
     size = closer_size(task)
     if size is None:
@@ -58,8 +61,12 @@ def train_closer(
             f"small_model in config/tasks/{task.name}.yaml has no closer look: give it `closer` with width, height and"
             " region."
         )
+    if start.resolve() == (out / "model").resolve():
+        raise DreamitateError(f"{start} is both where to start and where the model goes: name another --out.")
     torch.set_num_threads(threads)
     model, info = load_small(start)
+    check_points(model, task, start)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     pack(data, picture_size(task), progress, most_clips)
     seen = add_closer(model, size, task, data, out, budget_s, seed, progress, most_clips)
     info["closer_seen"], info["closer_s"] = info.get("closer_seen", 0) + seen, info.get("closer_s", 0.0) + budget_s
@@ -84,9 +91,9 @@ def add_closer(
     """Give the model a closer look, begun with the one that it has or else with its image encoder; return how many
     clips it saw. Its checkpoint and curve are in `<out>/closer` until `end_closer`."""
     begun = model.pictures.closer or model.pictures.image_encoder
-    clips = PackedClips(
-        data, picture_size(task), mirrored_part(task), surface_height_m=task.surface_height_m, most=most_clips
-    )
+    high = task.surface_height_m
+    clips = PackedClips(data, picture_size(task), mirrored_part(task), surface_height_m=high, most=most_clips)
+    check_tables(clips)
     device = next(model.parameters()).device
     encoder, seen = _trained(copy.deepcopy(begun).to(device), clips, size, out / FOLDER, budget_s, seed, progress)
     model.pictures.closer, model.pictures.closer_size = encoder, size
@@ -95,8 +102,10 @@ def add_closer(
 
 def end_closer(out: Path) -> None:
     """Move the curve into the model's directory and remove the checkpoint: all of the model is written."""
-    shutil.copyfile(out / FOLDER / "curve.csv", out / "model" / "closer.csv")
-    shutil.rmtree(out / FOLDER)
+    if (out / FOLDER).is_dir():
+        shutil.copyfile(out / FOLDER / "curve.csv", out / "model" / "closer.csv")
+        (out / FOLDER).rename(out / f".{FOLDER}.old")  # at once, so that nothing goes on from a part of it
+    shutil.rmtree(out / f".{FOLDER}.old", ignore_errors=True)
 
 
 def _trained(
@@ -147,10 +156,9 @@ def _trained(
             row = {"samples": step * PHOTOS, "seconds": elapsed_s, "place_loss": sum(losses) / len(losses)}
             curves.add(step, row)
             losses = []
-        if now - saved > SAVE_EVERY_S:
-            save_checkpoint(
-                folder / "checkpoint", encoder, average, optimizer, random, {"step": step, "elapsed_s": elapsed_s}
-            )
+        if now - saved > SAVE_EVERY_S or elapsed_s >= budget_s:
+            counters = {"step": step, "elapsed_s": elapsed_s}
+            save_checkpoint(folder / "checkpoint", encoder, average, optimizer, random, counters)
             pack(clips.folder.parent, clips.size, most=clips.most)
             clips.refresh()
             saved = last = time.monotonic()

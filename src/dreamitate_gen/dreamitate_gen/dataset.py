@@ -237,21 +237,27 @@ class PackedClips:
         return views, _pixels(rig.cropped_and_resized(*fit), se3.transform_points(there, points))
 
 
+def check_tables(clips: PackedClips) -> None:
+    """Raise DreamitateError that names a clip of which it is not known where the table is."""
+    for name in clips.names:
+        if not (clips.folder / f"{name}.table.npy").is_file():
+            raise DreamitateError(
+                f"The rig of {name} does not say where the table is, so its photos cannot be moved on it for the closer"
+                " look. Calibrate the table, or take `closer` out of the task's file."
+            )
+
+
 def closer_batch(
     clips: PackedClips, indices: Sequence[int], size: PictureSize, random: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Return photos (B, 2, 3, H, W) of that size in 0..1, points (B, 2, 12, P, 2) of what the closer look learns from.
 
-    Raises DreamitateError for clips of which it is not known where the table is.
+    Of all clips it must be known where the table is (`check_tables`).
     """
     photos, points = [], []
     for index in indices:
         moved = clips.read_straightened(index, random, size)
-        if moved is None:
-            raise DreamitateError(
-                f"The rig of {clips.names[index]} does not say where the table is, so its photos cannot be moved on it"
-                " for the closer look. Calibrate the table, or take `closer` out of the task's file."
-            )
+        assert moved is not None
         video = torch.from_numpy(np.ascontiguousarray(moved[0])).permute(0, 1, 4, 2, 3).float().div_(255)
         photos.append(relit(video, random)[:, 0])
         points.append(torch.from_numpy(moved[1]))

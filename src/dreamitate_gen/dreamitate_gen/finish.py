@@ -37,17 +37,21 @@ def train_finish(
     """Train the finishing network of the model in `start` alone, on the clips in `data`, for `budget_s` seconds, and
     return the directory of the whole model, `<out>/model`. Goes on where `<out>/finish` stopped.
 
-    Raises DreamitateError where the model knows other points of the tools than clips have today.
+    Raises DreamitateError where the model knows other points of the tools than clips have today, or `start` is where it
+    is to go.
     """
+    if start.resolve() == (out / "model").resolve():
+        raise DreamitateError(f"{start} is both where to start and where the model goes: name another --out.")
     torch.set_num_threads(threads)
     model, info = load_small(start)
-    _check_points(model, task, start)
+    check_points(model, task, start)
     pack(data, picture_size(task), progress, most_clips)
     seen = finish(model, model.pictures.refiner, task, data, out, budget_s, seed, progress, most_clips)
     info["finish_seen"], info["finish_s"] = info.get("finish_seen", 0) + seen, info.get("finish_s", 0.0) + budget_s
     save_small(out / "model", model, {**info, "finish_git_revision": revision()})
-    if (start / "curve.csv").is_file():
-        shutil.copyfile(start / "curve.csv", out / "model" / "curve.csv")
+    for curve in ("curve.csv", "closer.csv"):
+        if (start / curve).is_file():
+            shutil.copyfile(start / curve, out / "model" / curve)
     return out / "model"
 
 
@@ -75,10 +79,11 @@ def finish(
     return seen
 
 
-def _check_points(model: StereoModel, task: Task, start: Path) -> None:
+def check_points(model: StereoModel, task: Task, start: Path) -> None:
+    """Raise DreamitateError where the model in `start` knows other points of the tools than clips have today."""
     known, wanted = int(model.pictures.image_encoder.config["points"]), POINTS * len(task.tools)
     if known != wanted:
         raise DreamitateError(
             f"The model in {start} knows {known} points of the tools of {task.name}, today's have {wanted}: it is of an"
-            " earlier version. Train it anew, without --finish."
+            " earlier version. Train a whole one anew."
         )

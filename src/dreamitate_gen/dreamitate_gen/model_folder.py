@@ -19,7 +19,7 @@ from dreamitate_core.task import Task
 from .image_encoder import ImageEncoder
 from .model_source import local_folder
 from .patch_codec import PatchCodec
-from .picture_size import PictureSize
+from .picture_size import size_of
 from .refiner import Refiner
 from .short_attention import ShortAttention
 from .small_pictures import SmallPictures
@@ -100,10 +100,10 @@ def load_small(folder: Path) -> tuple[StereoModel, dict[str, Any]]:
             pictures.refiner = Refiner(**settings["pictures"]["refiner"])
         if "closer" in settings["pictures"]:
             pictures.closer = ImageEncoder(**settings["pictures"]["closer"])
-            pictures.closer_size = PictureSize(**settings["pictures"]["closer_size"])
+            pictures.closer_size = size_of(settings["pictures"]["closer_size"], f"closer_size in {folder}/model.json")
         unet.load_state_dict(unpacked_weights(load_file(folder / "unet" / UNET_WEIGHTS)))
         pictures.load_state_dict(unpacked_weights(load_file(folder / "pictures" / WEIGHTS)))
-    except (FileNotFoundError, SafetensorError, KeyError, RuntimeError) as error:
+    except (FileNotFoundError, SafetensorError, KeyError, RuntimeError, TypeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise DreamitateError(f"The model in {folder.resolve()} is not whole: {first}. Train it again.") from None
     size = settings["width"], settings["height"], float(settings.get("region", 1.0))

@@ -76,8 +76,8 @@ SPREAD_M, SPREAD_RAD = 0.015, 0.2
 def straightening_move(path: Array, side: float = 1.0) -> Array:
     """Return the move (4, 4) of the table frame that brings the middle of a path to its origin and its way along x.
 
-    path: (12, P, 3) on the table, of the tools' points (`dataset.tool_points`); its way is the one that the first tool
-    faces, with its left end on the left. side: -1 turns x to -x first, with which the ends change places.
+    path: (12, P, 3) on the table, of the tools' points (`dataset.tool_points`); its way is the one from which the first
+    tool's first end is on the left. side: -1 turns x to -x first, with which the ends change places.
     """
     mirror = np.diag([side, 1.0, 1.0, 1.0])
     across = side * mirror[:2, :2] @ (path[:, 2, :2] - path[:, 1, :2]).mean(0)
@@ -108,7 +108,7 @@ def moved_paths(paths: Array, move: Array) -> Array:
 def moved_photos(photos: Photos, rig: StereoRig, move: Array, surface_height_m: float) -> Photos:
     """Return photos (2, H, W, 3) of things moved on the table: exact for what lies so high above it. What does not is
     off, after half a turn by twice its parallax: 22 mm, if the table's own plane is taken for the top of a foam piece
-    25 mm high. rig: of the photos' size."""
+    25 mm high; and by what its lens distorts more in one place than in the other. rig: of the photos' size."""
     height, width = photos.shape[1:3]
     corners = CORNERS_M + (0.0, 0.0, surface_height_m)
     moved = []

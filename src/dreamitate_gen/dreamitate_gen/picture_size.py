@@ -23,7 +23,7 @@ class PictureSize:
 
 def picture_size(task: Task) -> PictureSize:
     """Return what the task's small model sees. Raises DreamitateError where its file does not say."""
-    return _size(task.section("small_model"), f"small_model in config/tasks/{task.name}.yaml")
+    return size_of(task.section("small_model"), f"small_model in config/tasks/{task.name}.yaml")
 
 
 def closer_size(task: Task) -> PictureSize | None:
@@ -32,10 +32,11 @@ def closer_size(task: Task) -> PictureSize | None:
     Raises DreamitateError where its file says it wrongly.
     """
     section = task.section("small_model").get("closer")
-    return None if section is None else _size(section, f"small_model.closer in config/tasks/{task.name}.yaml")
+    return None if section is None else size_of(section, f"small_model.closer in config/tasks/{task.name}.yaml")
 
 
-def _size(section: Any, name: str) -> PictureSize:
+def size_of(section: Any, name: str) -> PictureSize:
+    """Return the size that a mapping says. Raises DreamitateError, with the `name` of where it stands, if it does not."""
     try:
         size = PictureSize(int(section["width"]), int(section["height"]), float(section["region"]))
     except (KeyError, TypeError, ValueError):

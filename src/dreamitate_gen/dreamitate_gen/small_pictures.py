@@ -17,7 +17,8 @@ from .stereo_unet import FRAME_TIMES, FRAME_VIEWS, position_channels
 
 
 class SmallPictures(nn.Module):
-    """The small model's `codec` (frozen after it is fitted) and `image_encoder` (trained before the UNet)."""
+    """The small model's `codec` (frozen after it is fitted) and `image_encoder` (trained before the UNet); and, where
+    there are some, the `closer` look's encoder and the finishing network, `refiner` (both trained after it)."""
 
     def __init__(self, codec: PatchCodec, image_encoder: ImageEncoder, fps_id: float, motion_score: float) -> None:
         super().__init__()

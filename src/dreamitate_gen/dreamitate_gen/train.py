@@ -22,7 +22,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .closer_training import FOLDER as CLOSER
 from .closer_training import add_closer, end_closer
 from .curves import Curves
-from .dataset import PackedClips, batch, mirrored_part, pack
+from .dataset import PackedClips, batch, check_tables, mirrored_part, pack
 from .denormals import denormals_flushed
 from .effort import samples_seen, training_s
 from .finish import FINISH, finish
@@ -200,7 +200,7 @@ class Run:
         return times, [*times, *(STEPS + t for t in times)]
 
     def save(self, info: dict[str, Any]) -> None:
-        """Write the checkpoint, and the model directory of the averaged weights as they are before the finish."""
+        """Write the checkpoint, and the model directory of the averaged weights as they are before the later parts."""
         folder = self.out / "checkpoint"
         save_checkpoint(folder, self.model, self.average, self.optimizer, self.random, self._counters)
         self.export(info, self.done * (1 - self.settings.refine_share - self.settings.closer_share))
@@ -257,9 +257,9 @@ def train(
     `<out>/model`.
 
     Continues where `<out>/checkpoint` stopped, bit for bit on one machine when `settings.steps` says how long, and in
-    the finishing network's part where `<out>/finish` did; new clips that appear in `data` are taken up at each
-    checkpoint. start: a model directory to begin from. The learning
-    curve is `<out>/curve.csv`, pictures of dreams `<out>/sheet.png`.
+    the closer look's and the finishing network's parts where `<out>/closer` and `<out>/finish` did; new clips that
+    appear in `data` are taken up at each checkpoint. start: a model directory to begin from. The learning curve is
+    `<out>/curve.csv`, pictures of dreams `<out>/sheet.png`.
     """
     settings = settings or SmallSettings()
     torch.set_num_threads(settings.threads)
@@ -269,13 +269,17 @@ def train(
     pack(data, size, progress, most_clips)
     how_moved = mirrored_part(task), task.turn_rad, workspace_m(task), task.surface_height_m
     clips = PackedClips(data, size, *how_moved, most_clips)
+    of_closer = closer_size(task) if settings.closer_share > 0 else None
+    if of_closer is not None:
+        check_tables(clips)
     run = Run(task, clips, out, settings, time_budget_s * (1 - settings.refine_share - settings.closer_share))
     if not run.resume() and start is not None:
         _start_from(run, start)
     if run.done < 1:
         for later in (FINISH, CLOSER):  # of an earlier state of the model
             shutil.rmtree(out / later, ignore_errors=True)
-    elif _is_finished(out / "model", run):
+    elif _is_finished(out / "model", run, of_closer is not None):
+        end_closer(out)
         return out / "model"
     curves = Curves(out, run.step)
     info: dict[str, Any] = {"task": task.name, "data": str(Path(data).name), "git_revision": revision()}
@@ -300,9 +304,8 @@ def train(
     curves.close()
     info = {**info, "clips": len(run.clips)}
     run.save(info)
-    of_closer = closer_size(task)
     before = load_small(start)[0].pictures if start is not None else None
-    if of_closer is not None and settings.closer_share > 0:
+    if of_closer is not None:
         closer_s = time_budget_s * settings.closer_share
         run.average.pictures.closer = before.closer if before is not None else None
         seen = add_closer(run.average, of_closer, task, data, out, closer_s, settings.seed, progress, most_clips)
@@ -312,10 +315,9 @@ def train(
         finish_s = time_budget_s * settings.refine_share
         seen = finish(run.average, begun, task, data, out, finish_s, settings.seed, progress, most_clips)
         info |= {"finish_seen": seen, "finish_s": finish_s}
-    run.export(info, 1.0)
     shutil.copyfile(curves.path, out / "model" / "curve.csv")
-    if "closer_s" in info:
-        end_closer(out)
+    run.export(info, 1.0)
+    end_closer(out)
     return out / "model"
 
 
@@ -375,10 +377,11 @@ def joined_views(video: Tensor, photos: Tensor, bare: bool) -> Tensor:
     return torch.cat([photos[:, :1], joined], 1) if bare else joined
 
 
-def _is_finished(model: Path, run: Run) -> bool:
+def _is_finished(model: Path, run: Run, with_closer: bool) -> bool:
     """Whether the model is the run's, with all that comes after its last step."""
     settings = read_settings(model) if (model / "model.json").is_file() else {}
-    return settings.get("done") == 1.0 and settings.get("step") == run.step
+    whole = settings.get("done") == 1.0 and settings.get("step") == run.step
+    return whole and ("closer_s" in settings or not with_closer)
 
 
 def _start_from(run: Run, folder: Path) -> None:
