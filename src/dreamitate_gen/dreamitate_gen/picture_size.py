@@ -36,7 +36,7 @@ def closer_size(task: Task) -> PictureSize | None:
 
 
 def size_of(section: Any, name: str) -> PictureSize:
-    """Return the size that a mapping says. Raises DreamitateError, with the `name` of where it stands, if it does not."""
+    """Return the size that a mapping says; `name`: where it stands. Raises DreamitateError where it says none."""
     try:
         size = PictureSize(int(section["width"]), int(section["height"]), float(section["region"]))
     except (KeyError, TypeError, ValueError):
