@@ -17,9 +17,8 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .curves import Curves
 from .dataset import PackedClips, check_tables, closer_batch, mirrored_part, pack
 from .denormals import denormals_flushed
-from .finish import check_points
+from .finish import load_start, save_part
 from .image_encoder import ImageEncoder
-from .model_folder import load_small, save_small
 from .picture_size import PictureSize, closer_size, picture_size
 from .places import place_loss
 from .precision import half_where_faster
@@ -61,18 +60,13 @@ def train_closer(
             f"small_model in config/tasks/{task.name}.yaml has no closer look: give it `closer` with width, height and"
             " region."
         )
-    if start.resolve() == (out / "model").resolve():
-        raise DreamitateError(f"{start} is both where to start and where the model goes: name another --out.")
     torch.set_num_threads(threads)
-    model, info = load_small(start)
-    check_points(model, task, start)
+    model, info = load_start(task, start, out)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     pack(data, picture_size(task), progress, most_clips)
     seen = add_closer(model, size, task, data, out, budget_s, seed, progress, most_clips)
     info["closer_seen"], info["closer_s"] = info.get("closer_seen", 0) + seen, info.get("closer_s", 0.0) + budget_s
-    save_small(out / "model", model, {**info, "closer_git_revision": revision()})
-    if (start / "curve.csv").is_file():
-        shutil.copyfile(start / "curve.csv", out / "model" / "curve.csv")
+    save_part(out, model, {**info, "closer_git_revision": revision()}, start)
     end_closer(out)
     return out / "model"
 

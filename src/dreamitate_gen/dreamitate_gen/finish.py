@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -40,18 +41,12 @@ def train_finish(
     Raises DreamitateError where the model knows other points of the tools than clips have today, or `start` is where it
     is to go.
     """
-    if start.resolve() == (out / "model").resolve():
-        raise DreamitateError(f"{start} is both where to start and where the model goes: name another --out.")
     torch.set_num_threads(threads)
-    model, info = load_small(start)
-    check_points(model, task, start)
+    model, info = load_start(task, start, out)
     pack(data, picture_size(task), progress, most_clips)
     seen = finish(model, model.pictures.refiner, task, data, out, budget_s, seed, progress, most_clips)
     info["finish_seen"], info["finish_s"] = info.get("finish_seen", 0) + seen, info.get("finish_s", 0.0) + budget_s
-    save_small(out / "model", model, {**info, "finish_git_revision": revision()})
-    for curve in ("curve.csv", "closer.csv"):
-        if (start / curve).is_file():
-            shutil.copyfile(start / curve, out / "model" / curve)
+    save_part(out, model, {**info, "finish_git_revision": revision()}, start)
     return out / "model"
 
 
@@ -79,11 +74,26 @@ def finish(
     return seen
 
 
-def check_points(model: StereoModel, task: Task, start: Path) -> None:
-    """Raise DreamitateError where the model in `start` knows other points of the tools than clips have today."""
+def load_start(task: Task, start: Path, out: Path) -> tuple[StereoModel, dict[str, Any]]:
+    """Return the model in `start`, of which a part is to be trained alone, and its `model.json`.
+
+    Raises DreamitateError where it would go to where it starts, or knows other points of the tools than clips have now.
+    """
+    if start.resolve() == (out / "model").resolve():
+        raise DreamitateError(f"{start} is both where to start and where the model goes: name another --out.")
+    model, info = load_small(start)
     known, wanted = int(model.pictures.image_encoder.config["points"]), POINTS * len(task.tools)
     if known != wanted:
         raise DreamitateError(
             f"The model in {start} knows {known} points of the tools of {task.name}, today's have {wanted}: it is of an"
             " earlier version. Train a whole one anew."
         )
+    return model, info
+
+
+def save_part(out: Path, model: StereoModel, info: dict[str, Any], start: Path) -> None:
+    """Write the whole model into `<out>/model`, with the learning curves of where it started."""
+    save_small(out / "model", model, info)
+    for curve in ("curve.csv", "closer.csv"):
+        if (start / curve).is_file():
+            shutil.copyfile(start / curve, out / "model" / curve)
