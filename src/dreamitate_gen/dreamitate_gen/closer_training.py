@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.progress import Progress, quiet
@@ -117,8 +116,8 @@ def _trained(
     encoder.train()
     average = copy.deepcopy(encoder).eval()
     unused = {id(parameter) for parameter in encoder.video_parameters()}
-    places = [name for name, parameter in encoder.named_parameters() if id(parameter) not in unused]
-    trained, averaged = _named(encoder, places), _named(average, places)
+    pairs = zip(encoder.parameters(), average.parameters(), strict=True)
+    trained, averaged = zip(*((ours, mean) for ours, mean in pairs if id(ours) not in unused), strict=True)
     optimizer = torch.optim.AdamW(trained, LEARNING_RATE, betas=(0.9, 0.99), weight_decay=WEIGHT_DECAY, fused=True)
     random = torch.Generator().manual_seed(seed)
     counters = load_checkpoint(folder / "checkpoint", encoder, average, optimizer, random)
@@ -158,8 +157,3 @@ def _trained(
             saved = last = time.monotonic()
     curves.close()
     return average, step * PHOTOS
-
-
-def _named(encoder: ImageEncoder, names: list[str]) -> list[Tensor]:
-    parameters = dict(encoder.named_parameters())
-    return [parameters[name] for name in names]
