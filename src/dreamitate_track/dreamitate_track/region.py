@@ -18,7 +18,7 @@ from .detect import Eyes
 from .fuse import COARSE_CELL_M, COARSE_WIDTH, FINE_CELL_M, FINE_FACES, FINE_WIDTHS, FUSIONS, Start, look
 from .guide import Guide
 from .hints import Hints
-from .learn import learned, skin_tone
+from .learn import clear_frames, learned, skin_tone
 from .maps import make_maps, scene_histogram
 from .model import Model, make_model, simplified
 from .palette import Palette, palette_of
@@ -69,7 +69,7 @@ def find_tools(clip: Clip, progress: Progress, hints: Hints) -> list[Found]:
         Guide(hints.get(tool.name), model.transform_body_to_tool, clip.video.width)
         for tool, model in zip(clip.tools, models, strict=True)
     ]
-    palettes, tones, candidates = [], [], []
+    palettes, tones, first_maps, candidates = [], [], [], []
     for tool, model, guide, own in zip(clip.tools, models, guides, eyes, strict=True):
         palette, tone = _first_palette(tool.name, model, coarse)
         palette = guide.taught(palette, coarse)
@@ -77,12 +77,15 @@ def find_tools(clip: Clip, progress: Progress, hints: Hints) -> list[Found]:
         tried = [[]] * STEPS if guide.whole else search(own, maps, len(models), progress)
         palettes.append(palette)
         tones.append(tone)
+        first_maps.append(maps)
         candidates.append(guide.held(own, maps, tried))
     given = list(palettes)
     for n, path in enumerate(best_paths(candidates, radii_m)):
         if max(path) < 0:
             continue
-        palettes[n] = _learned(views, models[n], palettes[n], tones[n], *filled(candidates[n], path))
+        poses, seen = filled(candidates[n], path)
+        clear = clear_frames(eyes[n], first_maps[n], poses, seen)
+        palettes[n] = _learned(views, models[n], palettes[n], tones[n], poses, clear)
         maps = guides[n].confined(make_maps(coarse, palettes[n]))
         tried = search_again(eyes[n], maps, candidates[n], len(models), progress)
         candidates[n] = guides[n].held(eyes[n], maps, tried)
