@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 ENOUGH_PX = 150
 CLEAR = 0.75
 """Share of the best frame's evidence per pixel from which a frame may teach. Where two tools come near each other,
-some frames' first poses lie half on a sleeve, with a third to two thirds of it; others have nine tenths and more."""
+some frames' first poses lie half on a sleeve, with 0.3 to 0.68 of it; right ones had 0.87 and more in four clips."""
 
 
 def skin_tone(level: Level, palette: Palette) -> Array | None:
