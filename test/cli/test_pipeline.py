@@ -250,6 +250,25 @@ def test_refused_plan_is_a_result(
     assert not (folder.path / "plan.npz").exists()
 
 
+@pytest.mark.parametrize(("aside_m", "to_blame"), [(0.0, "execute"), (0.12, "track")])
+def test_an_arm_that_stops_on_its_way_is_put_down_to_its_cause(
+    aside_m: float, to_blame: str, stages: Callable[[Tracker], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The arm, where the planned path does the task; the tracker, where its path misses and the true one does not."""
+
+    def aside(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        track = true_tracks(clip)["brush"]
+        poses = track.transform_tool_to_frame.copy()
+        poses[:, :3, 3] += aside_m * poses[:, :3, 0]
+        return {"brush": replace(track, transform_tool_to_frame=poses)}
+
+    stages(aside)
+    monkeypatch.setattr(pipeline, "move", lambda *a, **k: replace(move(*a, **k), problem="The tip is off its path."))
+    result = pipeline.run_episode("sweeping", SEED, "replay")
+    assert (result.success, result.failed_stage) == (False, to_blame)
+    assert result.reason.startswith("The tip is off its path. (the ")
+
+
 def test_tracker_that_gives_up(stages: Callable[[Tracker], None]) -> None:
     def blind(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
         raise DreamitateError("No tool was found.")

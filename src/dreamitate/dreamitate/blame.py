@@ -1,4 +1,4 @@
-"""Which stage is to blame where all stages ran and the task was not done: found by trying, not by taste.
+"""Which stage is to blame where the arms moved and the task was not done: found by trying, not by taste.
 
 The simulator lets tools follow any path exactly, pushed by a hand that nothing stops. Going back along the pipeline,
 the first path that would have done the task clears everything before it:

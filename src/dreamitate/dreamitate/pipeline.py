@@ -31,8 +31,8 @@ class EpisodeResult:
     """What came of an episode.
 
     failed_stage: "dream" or "track" ("policy" in place of both), "plan" or "execute" where the task was not done, else
-    None: the stage that refused (where a plan was refused for what its track is, the one that gave it), or, where all
-    stages ran, the one that `blame.find` holds responsible; "photos" where there was no scene to look at.
+    None: the stage that refused (where a plan was refused for what its track is, the one that gave it), or, where the
+    arms moved, the one that `blame.find` holds responsible; "photos" where there was no scene to look at.
     reason: why, in one line; object: the name of the scene's first one; figures: what was measured, SI units in the
     names, where no attempt was carried through of things as they lie; timings: seconds per stage.
     """
@@ -88,8 +88,8 @@ def run_episode(
         ending.success, ending.text, ending.blame = result.success, episode.verdict_text, result.failed_stage
         ending.reason, ending.figures = result.reason, result.figures
     except StageFailed as failure:
-        stage = episode.stage_that_failed(failure)
-        result = EpisodeResult(False, stage, failure.reason, figures=episode.figures_now())
+        stage, reason = episode.cause_of(failure)
+        result = EpisodeResult(False, stage, reason, figures=episode.figures_now())
         ending.ended, ending.failed_stage, ending.reason = FAILED, failure.stage, failure.reason
     except (Cancelled, KeyboardInterrupt):
         ending.ended, ending.failed_stage, ending.reason = CANCELED, episode.stage, "stopped on request"
@@ -139,7 +139,8 @@ class _Episode:
         self.folder, self.model, self.progress = folder, model, progress
         self.policy, self.glimpses = policy, glimpses
         self.stage = "photos"
-        self.evidence: blame.Evidence | None = None
+        self.evidence: blame.Evidence | None = None  # of the best attempt
+        self.stopped: blame.Evidence | None = None  # of one in which an arm stopped on its way
         self.timings: dict[str, float] = {}
         self.verdict_text, self.object = "", ""
         self._simulation: Any = None
@@ -179,13 +180,16 @@ class _Episode:
         """Return what is measured of the table as it is now; nothing where there is none."""
         return {} if self._simulation is None else dict(self._simulation.judge().figures)
 
-    def stage_that_failed(self, failure: StageFailed) -> str:
-        """Return the stage that a failure is put down to: where a plan was refused for what its track is, the one that
-        gave the track."""
+    def cause_of(self, failure: StageFailed) -> tuple[str, str]:
+        """Return the stage that a failure is put down to, and why: where a plan was refused for what its track is, the
+        one that gave the track; where an arm stopped on its way, the one that `blame.find` holds responsible."""
         cause = failure.__cause__
         if isinstance(cause, PlanRefused) and Reason(cause.reason) in OF_THE_TRACK:
-            return "track" if self.policy is None else "policy"
-        return failure.stage
+            return "track" if self.policy is None else "policy", failure.reason
+        if self.stopped is not None:
+            stage, why = blame.find(self.stopped)
+            return stage, f"{failure.reason} ({why})"
+        return failure.stage, failure.reason
 
     def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
         """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""
@@ -212,12 +216,16 @@ class _Episode:
             plans = self._plan(tracks, simulation)
         with self._run_stage("execute"):
             moved = self._execute(simulation, plans)
+            evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
+            if moved.problem:
+                self.stopped = evidence
+                raise DreamitateError(moved.problem)
         with self._run_stage("judge"):
             if self.glimpses is not None:
                 self.glimpses[-1].end = simulation.render(1, *SIZE)
             verdict = simulation.judge()
             if tries.add(asdict(verdict)):
-                self.evidence = blame.Evidence(scene, clip, tracks, plans, moved.motions)
+                self.evidence = evidence
 
     def _result(self, tries: Attempts, evidence: blame.Evidence, refusals: list[StageFailed]) -> EpisodeResult:
         """What came of the best attempt, and why it was not enough; refusals: those after the last motion."""
@@ -316,6 +324,4 @@ class _Episode:
             for number, motion in enumerate(moved.motions):
                 self.folder.add_motion(motion.time_s, motion.position, motion.transform_tool_to_table, number)
             self.folder.add_execution(moved.views, FILM_FPS)
-        if moved.problem:
-            raise DreamitateError(moved.problem)
         return moved
