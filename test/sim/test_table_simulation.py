@@ -16,10 +16,13 @@ from dreamitate_core.robot import Robot, load_robot
 from dreamitate_core.task import load_task
 from dreamitate_core.trajectory import ToolTrajectory
 from dreamitate_exec.plan import plan_arms
+from dreamitate_sim.arm import Motors, add_arm, prefix_of
 from dreamitate_sim.demonstrator import Demonstration
 from dreamitate_sim.follower import Follower
+from dreamitate_sim.gl import mujoco
 from dreamitate_sim.scene import Scene, make_scene
 from dreamitate_sim.table_simulation import TableSimulation
+from dreamitate_sim.world import TIMESTEP_S
 
 Array = NDArray[np.float64]
 
@@ -70,6 +73,31 @@ def test_it_stands_still_until_told(scene: Scene, robot: Robot, arm: ArmSetup) -
     np.testing.assert_allclose(simulation.arms[0].position, robot.home, atol=1e-4)
     assert simulation.judge().figures["obstacles_touched"] == 0
     assert not simulation.judge().success
+
+
+@pytest.mark.parametrize("task", ["sweeping", "scooping"])
+def test_every_joint_holds_against_a_push(task: str) -> None:
+    """A quarter of what the weakest joint can give turns none by more than 2 degrees: gears do not give way."""
+    (arm,) = load_arms(load_task(task))
+    spec = mujoco.MjSpec()
+    add_arm(spec, arm)
+    model = spec.compile()
+    model.opt.timestep = TIMESTEP_S
+    data = mujoco.MjData(model)
+    motors = Motors(model, data, arm.robot, prefix_of(arm))
+    still = np.zeros(arm.robot.dof)
+    for joint in range(arm.robot.dof):
+        mujoco.mj_resetData(model, data)
+        motors.place(arm.robot.home)
+        mujoco.mj_forward(model, data)
+        part, axis = model.jnt_bodyid[joint], data.xaxis[joint].copy()
+        for _ in range(int(0.5 / TIMESTEP_S)):
+            mujoco.mj_step1(model, data)
+            motors.drive(arm.robot.home, still, still)
+            data.xfrc_applied[part, 3:] = 5.0 * axis
+            mujoco.mj_step2(model, data)
+        turned = np.abs(motors.position - arm.robot.home)
+        assert 1e-4 < turned[joint] < np.radians(2.0), (joint, turned)
 
 
 def test_it_follows_to_the_goal_and_does_so_again(scene: Scene, robot: Robot, arm: ArmSetup) -> None:

@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 DEFAULT_TOOL_MASS_KG = 0.25
 BANDWIDTH_RAD_S = 50.0
 """Of the joints' position control, critically damped; industrial arms' servos reach about 8 Hz."""
+ROTOR_INERTIA_KG_M2 = 0.1
+"""Of a motor behind its gear, as its joint feels it; MuJoCo Menagerie's UR5e has the same. Without it the last joint,
+at which only a light tool hangs, would give way like a soft spring: 1 to 7 Nm/rad instead of 250."""
 
 
 def prefix_of(setup: ArmSetup) -> str:
@@ -40,6 +43,8 @@ def add_arm(spec: mujoco.MjSpec, setup: ArmSetup) -> None:
         geom.group = ACTOR_GROUP if is_visual else UNSEEN_GROUP
         if not is_visual:
             geom.contype, geom.conaffinity = TOOL_BITS, 0
+    for joint in arm.joints:
+        joint.armature = ROTOR_INERTIA_KG_M2
     frame = spec.worldbody.add_frame(pos=base[:3, 3], quat=_quaternion_wxyz(base))
     spec.attach(arm, frame=frame, prefix=prefix)
     mount = se3.check_transform(tool.transform_tool_to_flange, f"transform_tool_to_flange of {tool.name}")
