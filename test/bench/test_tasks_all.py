@@ -157,6 +157,16 @@ def test_a_model_of_all_demonstrations_among_those_of_fewer_stands_for_the_tasks
     assert "| rotation, dream |" in text[text.index("## Training") :]
 
 
+@pytest.mark.parametrize("twice", ["runs/train/rotation_diffusion_policy/model", "models/rotation_third"])
+def test_two_models_do_not_share_a_folder_of_results(
+    twice: str, models: Path, ran: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("--fractions", str(models / "rotation_third"), twice) == 2
+    error = capsys.readouterr().err
+    assert (error.count("\n"), ran) == (1, [])
+    assert f"Two models are called '{Path(twice.removesuffix('/model')).name}'" in error
+
+
 def test_successes_after_refused_dreams_are_told_in_the_table(
     models: Path, ran: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

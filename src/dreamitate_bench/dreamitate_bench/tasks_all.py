@@ -70,10 +70,11 @@ def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) ->
 
     fractions: folders of models that were trained on a part of the demonstrations. What is done already comes first,
     and the report is written after every cell, so that a run that is broken off leaves all that is done. Raises
-    DreamitateError for a folder that is no model.
+    DreamitateError for a folder that is no model, and for two of the same name.
     """
     cells = [Cell(task, generator) for task in tasks for generator in GENERATORS]
     cells += [_fraction(folder) for folder in fractions]
+    _check_names(cells)
     settings = {cell: _settings(cell, how) for cell in cells}
     how.out.mkdir(parents=True, exist_ok=True)
     trainings = {cell.name: {"task": cell.task, "generator": cell.generator, **_training(cell)} for cell in cells}
@@ -290,6 +291,17 @@ def _pictures(cells: Sequence[dict[str, Any]]) -> list[str]:
 def _what(cell: dict[str, Any]) -> str:
     fewer = f", {cell['clips']} demonstrations" if cell.get("is_fraction") else ""
     return f"{cell['task']}, {NAMES[cell['generator']]}{fewer}"
+
+
+def _check_names(cells: Sequence[Cell]) -> None:
+    """Results lie in folders by these names."""
+    names = [cell.name for cell in cells]
+    for cell in cells:
+        if names.count(cell.name) > 1:
+            raise DreamitateError(
+                f"Two models are called {cell.name!r}: --fractions takes models of fewer demonstrations in folders of"
+                " different names; each task's own is measured anyway."
+            )
 
 
 def _fraction(folder: Path) -> Cell:
