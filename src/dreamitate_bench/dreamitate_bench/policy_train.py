@@ -192,8 +192,7 @@ def _check_same_clips(counters: dict[str, Any], run: PolicyRun) -> None:
 
 def _is_finished(model: Path, run: PolicyRun) -> bool:
     """Whether the model is the run's last one, with its curve, which is written last."""
-    whole = (model / "curve.csv").is_file() and read_settings(model)["step"] == run.step
-    return run.done >= 1 and whole
+    return run.done >= 1 and (model / "curve.csv").is_file() and read_settings(model)["step"] == run.step
 
 
 @denormals_flushed()
