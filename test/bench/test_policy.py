@@ -202,6 +202,18 @@ def test_training_resumes_bit_for_bit(data: Path, tmp_path: Path) -> None:
             assert torch.equal(value, theirs.state_dict()[name]), name
 
 
+def test_what_is_finished_stays_as_it_is(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file names the sources that trained it, not those of the day on which the command was given again."""
+    model = train_policy(TASK, data, tmp_path / "run", SMALL)
+    before = {file.name: file.read_bytes() for file in model.iterdir()}
+    monkeypatch.setattr(policy_train, "git_revision", lambda: "another day's")
+    assert train_policy(TASK, data, tmp_path / "run", SMALL) == model
+    assert {file.name: file.read_bytes() for file in model.iterdir()} == before
+    (model / "curve.csv").unlink()  # killed before the last file was there
+    train_policy(TASK, data, tmp_path / "run", SMALL)
+    assert (model / "curve.csv").read_bytes() == before["curve.csv"]
+
+
 def test_every_clip_once_per_epoch(data: Path, tmp_path: Path) -> None:
     run = PolicyRun(TASK, prepare(TASK, data), tmp_path / "run", SMALL)
     seen: list[int] = []

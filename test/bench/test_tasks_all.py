@@ -1,6 +1,7 @@
 """The table of all tasks: what it holds, what it says where there is no model, and that it goes on where it was."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image as PillowImage
 from dreamitate import cli
 from dreamitate.glimpses import SIZE, Glimpse
 from dreamitate_bench import tasks_trials
+from dreamitate_bench.tasks_paired import compare, mcnemar_p, paired_lines
 from dreamitate_bench.tasks_report import bootstrap_interval
 from dreamitate_bench.tasks_sheet import MOST_ROWS, write_sheets, write_strip
 from dreamitate_core.task import rollout_task_names
@@ -116,6 +118,9 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     assert "| Trials | failed: policy | failed: track | done after refused dreams | seconds per trial |" in stages
     assert "| rotation, dream, 300 demonstrations |  | 4 |  | 90 |" in stages
     assert "`, 2026-01-01 to 2026-01-04, commit abc, def, on Abacus, 2 cores. Successes" in text
+    paired = text[text.index("## Dream against") : text.index("## Failures")]
+    assert "| rotation | 2 | 0 | 0 | 2 | 1 | - |" in paired
+    assert "| sweeping |" not in paired, "its policy is not trained"
     assert "All trials took 1.0 hours of one worker; 2 ran side by side in the last run." in text
     assert "| sweeping | letter_a | 2/2 | 2/2 | - |" in text
     assert "| sweeping | letter_b | 2/2 | 0/2 | - |" in text
@@ -138,6 +143,58 @@ def test_the_whole_table(models: Path, ran: list[tuple[str, str, int]], capsys: 
     for sheet in cell["sheets"]:
         assert (Path("runs/bench") / sheet).is_file()
         assert f"({sheet})" in text
+
+
+def test_a_model_of_all_demonstrations_among_those_of_fewer_stands_for_the_tasks_own(
+    models: Path, ran: list[tuple[str, str, int]]
+) -> None:
+    """It was trained like those of fewer, the task's own perhaps not."""
+    shutil.copytree(models / "rotation", models / "rotation_whole")
+    bench("--fractions", *(str(models / name) for name in ("rotation_whole", "rotation_third")))
+    text = Path("runs/bench/report.md").read_text()
+    curve = text[text.index("## Fewer") : text.index("## Training")]
+    assert [line.split("|")[3] for line in curve.splitlines() if line.startswith("| rot")] == [" 300 ", " 900 "]
+    assert "| rotation, dream |" in text[text.index("## Training") :]
+
+
+@pytest.mark.parametrize("twice", ["runs/train/rotation_diffusion_policy/model", "models/rotation_third"])
+def test_two_models_do_not_share_a_folder_of_results(
+    twice: str, models: Path, ran: list[object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench("--fractions", str(models / "rotation_third"), twice) == 2
+    error = capsys.readouterr().err
+    assert (error.count("\n"), ran) == (1, [])
+    assert f"Two models are called '{Path(twice.removesuffix('/model')).name}'" in error
+
+
+def test_successes_after_refused_dreams_are_told_in_the_table(
+    models: Path, ran: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = made_up_result("sweeping", "replay", 1000)
+    late["figures"]["attempts_refused"] = 1.0
+    monkeypatch.setattr(tasks_trials, "run_all", lambda seeds, *_: iter([(seed, late) for seed in seeds]))
+    bench()
+    assert "| sweeping | 4/4 (51-100 %; 4 after refused dreams) |" in Path("runs/bench/report.md").read_text()
+
+
+def test_dream_and_policy_are_compared_scene_by_scene() -> None:
+    """The p-value is that of the classic example: 9 against 1 of 10 scenes that only one did, 2 * 11 / 1024."""
+    outcomes = [(True, True)] * 5 + [(True, False)] * 9 + [(False, True)] + [(False, False)] * 2
+
+    def cell(which: int, iou: float) -> dict[str, Any]:
+        figures = {"iou": iou}
+        results = [{"success": outcome[which], "figures": figures} for outcome in outcomes]
+        return {"results": dict(enumerate(results))}
+
+    found = compare(cell(0, 0.8), cell(1, 0.5))
+    assert [found[name] for name in ("both", "dream", "policy", "neither")] == [5, 9, 1, 2]
+    assert found["p"] == pytest.approx(22 / 1024)
+    assert found["differences"] == {"iou": (pytest.approx(0.3), pytest.approx((0.3, 0.3)))}
+    assert paired_lines({"push_shape": found})[-2] == (
+        "| push_shape | 5 | 9 | 1 | 2 | 0.021 | mIoU 0.300 (0.300 to 0.300) |"
+    )
+    assert mcnemar_p(0, 0) == mcnemar_p(3, 3) == 1.0
+    assert mcnemar_p(4, 9) == mcnemar_p(9, 4) > 0.1
 
 
 def test_it_goes_on_where_it_was(models: Path, ran: list[tuple[str, str, int]]) -> None:
@@ -237,6 +294,8 @@ def test_broken_off_it_leaves_what_is_done(models: Path, ran: object, monkeypatc
     ("arguments", "said"),
     [
         (["--all", "--task", "sweeping"], "leave --task"),
+        (["--all", "--generator", "replay"], "leave --task, --generator"),
+        (["--task", "sweeping", "--seeds", "1000", "--fractions", "nowhere"], "--fractions belongs to --all"),
         (["--task", "sweeping"], "--seeds"),
         ([], "--all"),
         (["--task", "sweeping", "--seeds", "1000", "--generator", "magic"], "Known: diffusion_policy, replay, svd"),

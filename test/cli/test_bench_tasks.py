@@ -1,6 +1,8 @@
 """The bench of whole tasks: its table, its interval, and that it goes on where it was."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreamitate import cli
+from dreamitate.checks import Check
 from dreamitate_bench import tasks, tasks_report, tasks_trials
 from dreamitate_bench.wilson import wilson_interval
 from dreamitate_core.errors import DreamitateError
+from dreamitate_core.paths import config_dir
 
 
 def made_up_result(seed: int) -> dict[str, Any]:
@@ -141,15 +145,70 @@ def test_missing_weights_are_one_line_before_any_process(
     assert "dreamitate train" in said
 
 
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of config/ that is used instead."""
+    copy = tmp_path / "config"
+    shutil.copytree(config_dir(), copy)
+    monkeypatch.setenv("DREAMITATE_CONFIG", str(copy))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("particles:", "crumbs:", "particles, test: at least 1 objects are needed, there are none"),
+        ("shape:", "form:", "an entry is missing or wrong: 'shape'"),
+        (None, "", "There is no object list"),
+    ],
+)
+def test_a_renamed_or_missing_object_is_one_line_before_any_process(
+    old: str | None, new: str, said: str, config: Path, ran: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects = config / "objects" / "sweeping.yaml"
+    if old is None:
+        objects.unlink()
+    else:
+        objects.write_text(objects.read_text().replace(old, new))
+    assert bench(config.parent / "out", "1000") == 2
+    error = capsys.readouterr().err
+    assert (error.count("\n"), ran) == (1, [])
+    assert said in error
+
+
+def test_a_machine_that_cannot_draw_is_told_before_any_process(
+    config: Path, ran: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dreamitate.checks.software_gl", lambda: Check("rendering", False, "There is no EGL."))
+    (config / "changed.yaml").write_text("so that nothing is remembered of the configuration\n")
+    assert bench(config.parent / "out", "1000") == 2
+    assert (capsys.readouterr().err.strip().endswith("There is no EGL."), ran) == (True, [])
+
+
+def test_each_call_on_a_cluster_has_one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def on_ray(function: object, calls: list[Any], address: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+        threads.append(f"{os.environ['OMP_NUM_THREADS']} at {address}")
+        return iter([(call, made_up_result(call[1])) for call in calls])
+
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(tasks_trials, "on_ray", on_ray)
+    assert bench(tmp_path, "1000-1003", "--ray", "auto") == 0
+    assert threads == ["1 at auto"]
+    assert json.loads((tmp_path / "report.json").read_text())["trials"] == 4
+
+
 def test_processes_report_a_failure_with_its_stage(tmp_path: Path) -> None:
-    """In real processes: a model that is gone is a failure of the stage `dream`, not a crash of the bench."""
+    """In real processes: a model that is gone ends trials in the stage `dream`, to be run again; the bench goes on."""
     settings = tasks_trials.settings_of("sweeping", "replay", "region", "embedded", None)
     settings = {**settings, "generator": "svd", "model": str(tmp_path / "gone")}
     results = dict(tasks_trials.run_all([1000, 1001], settings, tmp_path, 2))
     assert set(results) == {1000, 1001}
     assert (tmp_path / "1000.jpg").is_file()  # what was seen until then
     for result in results.values():
-        assert (result["success"], result["failed_stage"]) == (False, "dream")
+        assert (result["success"], result["failed_stage"], result["defect"]) == (False, "dream", True)
         assert "gone" in result["reason"]
         assert "\n" not in result["reason"]
         assert result["figures"]["obstacles_touched"] == 0.0  # of the table as it lies

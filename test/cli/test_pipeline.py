@@ -159,6 +159,7 @@ def test_why_a_later_attempt_was_stopped_is_said(
     assert result.figures["attempt"] == 1.0
     assert moves == result.figures["attempts"] == 2.0
     assert result.reason.endswith("; attempt 2 was not carried through (execute: The tip is off its path.)")
+    assert not result.defect
     assert result.failed_stage is not None
     assert not result.reason.startswith(";")
 
@@ -240,7 +241,7 @@ def test_refused_plan_is_a_result(
 
     stages(far_away)
     result = pipeline.run_episode("sweeping", SEED, "replay", folder=folder)
-    assert (result.success, result.failed_stage) == (False, to_blame)
+    assert (result.success, result.failed_stage, result.defect) == (False, to_blame, False)
     assert result.object == make_scene(load_task("sweeping"), SEED, "test").objects[0].kind.name
     assert "efused" in result.reason
     verdict = read_json(folder.path / "verdict.json")
@@ -265,7 +266,7 @@ def test_an_arm_that_stops_on_its_way_is_put_down_to_its_cause(
     stages(aside)
     monkeypatch.setattr(pipeline, "move", lambda *a, **k: replace(move(*a, **k), problem="The tip is off its path."))
     result = pipeline.run_episode("sweeping", SEED, "replay")
-    assert (result.success, result.failed_stage) == (False, to_blame)
+    assert (result.success, result.failed_stage, result.defect) == (False, to_blame, False)
     assert result.reason.startswith("The tip is off its path. (the ")
 
 
@@ -276,7 +277,33 @@ def test_tracker_that_gives_up(stages: Callable[[Tracker], None]) -> None:
     stages(blind)
     result = pipeline.run_episode("sweeping", SEED, "replay")
     assert (result.success, result.failed_stage, result.reason) == (False, "track", "No tool was found.")
+    assert result.defect, "no tracker says so of a clip: it marks the frames as lost"
     assert "dream" in result.timings
+
+
+def test_a_defect_in_a_later_attempt_does_not_pass_for_the_tasks_failure(stages: Callable[[Tracker], None]) -> None:
+    calls = 0
+
+    def short_then_broken(clip: Clip, backend: str, progress: Progress) -> dict[str, ToolTrajectory]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise DreamitateError("The disk is full.")
+        track = true_tracks(clip)["pusher"]
+        poses = track.transform_tool_to_frame.copy()
+        poses[6:] = poses[6]
+        return {"pusher": replace(track, transform_tool_to_frame=poses)}
+
+    stages(short_then_broken)
+    result = pipeline.run_episode("push_shape", 1003, "replay")
+    assert (result.success, result.defect, calls) == (False, True, 2)
+
+
+def test_a_scene_that_nobody_can_do_is_no_defect(stages: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Demonstration, "successes", lambda *_: iter(()))
+    result = pipeline.run_episode("sweeping", SEED, "replay")
+    assert (result.success, result.failed_stage, result.defect) == (False, "dream", False)
+    assert "0 ways that succeed" in result.reason
 
 
 @pytest.mark.parametrize("stage", ["dream", "track", "plan", "execute"])

@@ -17,6 +17,7 @@ from dreamitate_core.task import Task
 from dreamitate_gen import closer_training, marks, refine_training
 from dreamitate_gen.closer_training import train_closer
 from dreamitate_gen.dataset import PackedClips, closer_batch, pack
+from dreamitate_gen.effort import demonstrations
 from dreamitate_gen.model_folder import load_small, read_settings
 from dreamitate_gen.picture_size import PictureSize, closer_size, picture_size
 from dreamitate_gen.registry import load_generator
@@ -92,6 +93,7 @@ def test_the_closer_look_alone_is_trained_cut_off_and_goes_on(
     assert rows[0].split(",") == ["step", "samples", "seconds", "place_loss"]
     assert int(rows[-1].split(",")[1]) == says["closer_seen"] >= 3 * 16
     assert (says["closer_s"], says["step"], says["pictures"]["closer_size"]) == (3.0, 1, CLOSER)
+    assert says["closer_clips"] == demonstrations(says) == 2
 
     (one, _), (two, _) = load_small(first), load_small(whole)
     weights, learnt = one.pictures.image_encoder.state_dict(), two.pictures.closer.state_dict()

@@ -76,6 +76,11 @@ def test_symmetry(kinds: dict[str, dict[str, ObjectKind]], name: str, count: int
     assert symmetry({**kinds["train"], **kinds["test"]}[name]) == count
 
 
+def test_each_piece_comes_equally_often_in_trials(task: Task, kinds: dict[str, dict[str, ObjectKind]]) -> None:
+    met = [make_scene(task, seed, "test").objects[0].kind.name for seed in range(32)]
+    assert {name: met.count(name) for name in kinds["test"]} == dict.fromkeys(kinds["test"], 4)
+
+
 def test_half_of_the_scenes_to_learn_from_and_none_to_test_begin_near_the_goal(task: Task) -> None:
     far = {}
     for split in ("train", "test"):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dreamitate_core.errors import DreamitateError
 from dreamitate_core.task import Task, load_task
 from dreamitate_core.tool import load_tool
+from dreamitate_sim.cloth import cloth_texture
 from dreamitate_sim.objects import load_objects
 from dreamitate_sim.observation import Observation
 from dreamitate_sim.scene import make_scene, scene_kind
@@ -38,6 +39,16 @@ def test_scenes_are_as_in_the_paper(task: Task, split: str) -> None:
                 assert np.hypot(one.x - other.x, one.y - other.y) > one.kind.radius + other.kind.radius
         star = scene.marks[0]
         assert min(np.hypot(p.x - star.x, p.y - star.y) for p in particles) > 2 * 0.05
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_light_and_cloth_differ_from_scene_to_scene(split: str) -> None:
+    looks = [make_scene(load_task(name), seed, split).look for name in ("sweeping", "push_shape") for seed in range(8)]
+    for name in ("light_direction", "light_colour", "ambient", "cloth_seed", "cloth_grey", "wrinkle", "sheen"):
+        values = [np.ravel(getattr(look, name))[0] for look in looks]
+        assert len(set(values)) == len(values), name
+    first, second = (cloth_texture(look) for look in looks[:2])
+    assert np.abs(first.astype(float) - second).mean() > 1.0
 
 
 def test_the_seed_alone_decides(task: Task) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from dreamitate_core.arms import load_arms
 from dreamitate_core.camera import Image, StereoRig, load_rig
 from dreamitate_core.clip import Clip, read_clip, write_clip
-from dreamitate_core.errors import Cancelled, DreamitateError
+from dreamitate_core.errors import Cancelled, DreamitateError, NoDemonstration
 from dreamitate_core.goal import blend
 from dreamitate_core.plan import Plan
 from dreamitate_core.progress import Progress, quiet
@@ -34,7 +34,9 @@ class EpisodeResult:
     None: the stage that refused (where a plan was refused for what its track is, the one that gave it), or, where the
     arms moved, the one that `blame.find` holds responsible; "photos" where there was no scene to look at.
     reason: why, in one line; object: the name of the scene's first one; figures: what was measured, SI units in the
-    names, where no attempt was carried through of things as they lie; timings: seconds per stage.
+    names, where no attempt was carried through of things as they lie; timings: seconds per stage;
+    defect: whether what ended it was no failure of the task's, but something that is missing or broken, on this machine
+    or in a file.
     """
 
     success: bool
@@ -43,6 +45,7 @@ class EpisodeResult:
     object: str = ""
     figures: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    defect: bool = False
 
 
 class Policy(Protocol):
@@ -89,7 +92,8 @@ def run_episode(
         ending.reason, ending.figures = result.reason, result.figures
     except StageFailed as failure:
         stage, reason = episode.cause_of(failure)
-        result = EpisodeResult(False, stage, reason, figures=episode.figures_now())
+        defect = not episode.is_of_the_task(failure)
+        result = EpisodeResult(False, stage, reason, figures=episode.figures_now(), defect=defect)
         ending.ended, ending.failed_stage, ending.reason = FAILED, failure.stage, failure.reason
     except (Cancelled, KeyboardInterrupt):
         ending.ended, ending.failed_stage, ending.reason = CANCELED, episode.stage, "stopped on request"
@@ -191,6 +195,10 @@ class _Episode:
             return stage, f"{failure.reason} ({why})"
         return failure.stage, failure.reason
 
+    def is_of_the_task(self, failure: StageFailed) -> bool:
+        """Whether the task failed: a path that was refused, an arm that stopped, a scene that nobody can do."""
+        return self.stopped is not None or isinstance(failure.__cause__, PlanRefused | NoDemonstration)
+
     def _attempt(self, simulation: Any, tries: Attempts, refused: int) -> None:
         """Look, dream, track, plan, move and judge once. refused: how many attempts, from how things lie now, were."""
         with self._run_stage("photos"):
@@ -238,6 +246,7 @@ class _Episode:
             if refusals:  # a later attempt is made only where there was no success
                 last = refusals[-1]
                 result.reason += f"; attempt {tries.number} was not carried through ({last.stage}: {last})"
+                result.defect = not self.is_of_the_task(last)
         return result
 
     @contextmanager

@@ -17,7 +17,8 @@ the tracker was not sure of the tools in all 12 frames), {epochs:g} epochs, {see
   original's on real pictures: [512, 1024, 2048]), scaled and shifted (FiLM) by the photos' features; 100 levels of
   noise, cosine schedule, the path itself estimated from the noisy one (the original: the noise); {draws} noises per
   photo and step; 16 steps of DDIM.
-- Learnt from the poses that our tracker found in the demonstrations, not from the simulator's.
+- Learnt from the poses that our tracker found in the demonstrations, not from the simulator's, which teach the video
+  model's image encoder.
 - In place of random crops, which would hide where on the table things are: photos and poses moved together on the table
   by up to 45 and 30 mm{turned}{mirrored}, and other light, as for the video model.
 - AdamW, {learning_rate:g} (the original: 1e-4), batch {batch} (16), cosine rate after {warm_up} steps (500); these are

@@ -25,7 +25,7 @@ from dreamitate_gen.denormals import denormals_flushed
 from dreamitate_gen.moves import farthest_moves, moved_paths, moved_photos, random_move, workspace_m
 from dreamitate_gen.precision import half_where_faster
 
-from .policy import NOISE, save_policy
+from .policy import NOISE, read_settings, save_policy
 from .policy_card import write_card
 from .policy_clips import HEIGHT, WIDTH, PolicyClips, prepare
 from .policy_network import NetworkSize, PolicyNetwork
@@ -190,6 +190,11 @@ def _check_same_clips(counters: dict[str, Any], run: PolicyRun) -> None:
         )
 
 
+def _is_finished(model: Path, run: PolicyRun) -> bool:
+    """Whether the model is the run's last one, with its curve, which is written last."""
+    return run.done >= 1 and (model / "curve.csv").is_file() and read_settings(model)["step"] == run.step
+
+
 @denormals_flushed()
 def train_policy(
     task: Task,
@@ -203,8 +208,8 @@ def train_policy(
     """Train the policy on the clip folders in `data`, the first `most_clips` of them if not 0, and return its
     directory, `<out>/model`.
 
-    Goes on where `<out>/checkpoint` stopped, bit for bit on one machine where samples or epochs say how long. The
-    learning curve is `<out>/curve.csv`. workers: processes that track the clips.
+    Goes on where `<out>/checkpoint` stopped, bit for bit on one machine where samples or epochs say how long; what is
+    finished is left as it is. The learning curve is `<out>/curve.csv`. workers: processes that track the clips.
     Raises DreamitateError as `policy_clips.prepare` does, and where an earlier part has learnt from other clips.
     """
     settings = settings or PolicySettings()
@@ -214,6 +219,8 @@ def train_policy(
     out.mkdir(parents=True, exist_ok=True)
     run = PolicyRun(task, clips, out, settings)
     run.resume()
+    if _is_finished(out / "model", run):
+        return out / "model"
     curves = Curves(out, run.step)
     saved = last = time.monotonic()
     losses: list[tuple[float, float]] = []

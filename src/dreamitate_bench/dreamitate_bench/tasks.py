@@ -23,7 +23,7 @@ FRACTIONS = Path("runs") / "train"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the measurement's arguments."""
     parser.add_argument("--task", help="the task, as in config/tasks")
-    parser.add_argument("--generator", default="svd", help="svd (default), replay or diffusion_policy")
+    parser.add_argument("--generator", help="svd (default), replay or diffusion_policy")
     parser.add_argument("--all", action="store_true", help="all tasks by all generators, instead of --task")
     parser.add_argument(
         "--fractions",
@@ -47,8 +47,11 @@ def run(options: argparse.Namespace) -> int:
         return _run_all(options)
     if options.task is None or options.seeds is None:
         raise DreamitateError("Name a --task and its --seeds, as in --task sweeping --seeds 0-39; or say --all.")
-    settings = settings_of(options.task, options.generator, options.tracker, options.planner, options.model)
-    out = options.out or DEFAULT_OUT / f"{options.task}_{options.generator}"
+    if options.fractions:
+        raise DreamitateError("--fractions belongs to --all; measure one model by its --model.")
+    generator = options.generator or "svd"
+    settings = settings_of(options.task, generator, options.tracker, options.planner, options.model)
+    out = options.out or DEFAULT_OUT / f"{options.task}_{generator}"
     results = run_trials(options.seeds, settings, out, options.workers, options.ray)
     report = summarise(results, settings)
     write_json(out / "report.json", report)
@@ -73,8 +76,10 @@ def read_seeds(text: str) -> list[int]:
 def _run_all(options: argparse.Namespace) -> int:
     from dreamitate_core.task import rollout_task_names
 
-    if options.task or options.model:
-        raise DreamitateError("--all runs every task with its own model: leave --task and --model away.")
+    if options.task or options.model or options.generator:
+        raise DreamitateError(
+            "--all runs every task by every generator with its own model: leave --task, --generator and --model away."
+        )
     how = HowToRun(
         options.out or DEFAULT_OUT, options.seeds, options.tracker, options.planner, options.workers, options.ray
     )

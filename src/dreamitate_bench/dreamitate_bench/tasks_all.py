@@ -7,10 +7,11 @@ from typing import Any
 
 from dreamitate.run_folder import read_json, write_json
 from dreamitate_core.errors import DreamitateError
-from dreamitate_gen.effort import samples_seen, training_s
+from dreamitate_gen.effort import demonstrations, samples_seen, training_s
 
 from .tasks_curves import CURVES, FRACTIONS, curve_files, draw_curves, draw_fractions
 from .tasks_made import Made, merged, provenance_now
+from .tasks_paired import compare, paired_lines
 from .tasks_report import AT_FIRST, SAID, last_line, summarise
 from .tasks_report import NAMES as FIGURES
 from .tasks_sheet import write_sheets
@@ -69,10 +70,11 @@ def run_table(tasks: Sequence[str], fractions: Sequence[Path], how: HowToRun) ->
 
     fractions: folders of models that were trained on a part of the demonstrations. What is done already comes first,
     and the report is written after every cell, so that a run that is broken off leaves all that is done. Raises
-    DreamitateError for a folder that is no model.
+    DreamitateError for a folder that is no model, and for two of the same name.
     """
     cells = [Cell(task, generator) for task in tasks for generator in GENERATORS]
     cells += [_fraction(folder) for folder in fractions]
+    _check_names(cells)
     settings = {cell: _settings(cell, how) for cell in cells}
     how.out.mkdir(parents=True, exist_ok=True)
     trainings = {cell.name: {"task": cell.task, "generator": cell.generator, **_training(cell)} for cell in cells}
@@ -120,7 +122,7 @@ def _training(cell: Cell) -> dict[str, Any]:
     if cell.folder is None:
         return {}
     says = read_json(cell.folder / "model.json")
-    numbers = {"clips": says["clips"]} if "clips" in says else {}
+    numbers: dict[str, float] = {"clips": demonstrations(says)} if "clips" in says else {}
     if "seen" in says:
         numbers |= {"samples": samples_seen(says), "training_s": training_s(says)}
     return {**numbers, "curves": [str(path) for path in curve_files(cell.folder)]}
@@ -164,6 +166,7 @@ def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
         lines.append(f"| {' | '.join([task, *shown, *PAPER.get(task, ('-', '-'))])} |")
     lines += [
         "",
+        *paired_lines(_pairs(whole_ones, tasks)),
         *_stages_and_times(cells),
         *_objects(whole_ones, tasks),
         *_fractions(cells),
@@ -177,13 +180,15 @@ def markdown(whole: dict[str, Any], tasks: Sequence[str]) -> str:
 
 
 def said(cell: dict[str, Any] | None) -> str:
-    """Return a cell of the table: `37/40 (80-97 %)`, and for push-shape mIoU and rotation error."""
+    """Return a cell of the table: `37/40 (80-97 %; 2 after refused dreams)`; for push-shape mIoU and rotation error,
+    too."""
     if cell is None:
         return "not run yet"
     if "not_trained" in cell:
         return "not trained"
     low, high = cell["interval_95"]
-    text = f"{cell['successes']}/{cell['trials']} ({100 * low:.0f}-{100 * high:.0f} %)"
+    refused = f"; {cell['after_refusals']} after refused dreams" if cell["after_refusals"] else ""
+    text = f"{cell['successes']}/{cell['trials']} ({100 * low:.0f}-{100 * high:.0f} %{refused})"
     return "; ".join([*(_mean(cell, name) for name in FIGURES if name in cell["means"]), text])
 
 
@@ -246,9 +251,18 @@ def _fractions(cells: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _points(cells: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The cells of those tasks and generators of which there are models of fewer demonstrations."""
-    curves = {(cell["task"], cell["generator"]) for cell in cells if cell.get("is_fraction")}
-    return [c for c in cells if (c["task"], c["generator"]) in curves and "trials" in c and "clips" in c]
+    """The cells of those tasks and generators of which there are models of fewer demonstrations; where one of these was
+    trained on all of them, it stands for the task's own."""
+    fractions = {(c["task"], c["generator"], c["clips"]) for c in cells if c.get("is_fraction")}
+    curves = {(task, generator) for task, generator, _ in fractions}
+    points = [c for c in cells if (c["task"], c["generator"]) in curves and "trials" in c and "clips" in c]
+    return [c for c in points if c["is_fraction"] or (c["task"], c["generator"], c["clips"]) not in fractions]
+
+
+def _pairs(cells: Mapping[tuple[str, str], dict[str, Any]], tasks: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Dream and policy, compared in the tasks in which both were tried."""
+    both = {task: (cells.get((task, "svd"), {}), cells.get((task, POLICY), {})) for task in tasks}
+    return {task: compare(*pair) for task, pair in both.items() if all("results" in cell for cell in pair)}
 
 
 def _trainings(cells: Sequence[dict[str, Any]], has_curves: bool) -> list[str]:
@@ -277,6 +291,17 @@ def _pictures(cells: Sequence[dict[str, Any]]) -> list[str]:
 def _what(cell: dict[str, Any]) -> str:
     fewer = f", {cell['clips']} demonstrations" if cell.get("is_fraction") else ""
     return f"{cell['task']}, {NAMES[cell['generator']]}{fewer}"
+
+
+def _check_names(cells: Sequence[Cell]) -> None:
+    """Results lie in folders by these names."""
+    names = [cell.name for cell in cells]
+    for cell in cells:
+        if names.count(cell.name) > 1:
+            raise DreamitateError(
+                f"Two models are called {cell.name!r}: --fractions takes models of fewer demonstrations in folders of"
+                " different names; each task's own is measured anyway."
+            )
 
 
 def _fraction(folder: Path) -> Cell:

@@ -70,11 +70,14 @@ def run_trials(
 ) -> dict[int, dict[str, Any]]:
     """Run the seeds that have no valid result in `out` yet; return all results by seed, in order.
 
-    workers: processes; ray: the address of a Ray cluster to run on instead.
+    workers: processes; ray: the address of a Ray cluster to run on instead. Raises DreamitateError before any trial
+    where there is no scene to be made, or none can be drawn.
     """
     out.mkdir(parents=True, exist_ok=True)
     results = {seed: result for seed in seeds if (result := _valid(out, seed, settings)) is not None}
     todo = [seed for seed in seeds if seed not in results]
+    if todo:
+        _check_scene(settings["task"], todo[0], settings["sources"], drawn_here=not ray)
     if results:
         print(f"{len(results)} of {len(seeds)} seeds are done already in {out}", flush=True)
     for seed, result in run_all(todo, settings, out, workers, ray):
@@ -94,7 +97,8 @@ def run_all(
     seeds: Sequence[int], settings: dict[str, Any], out: Path, workers: int, ray: str = ""
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Run the seeds in processes of their own and yield (seed, result) as they come."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    cores = 1 if ray else max(1, (os.cpu_count() or 1) // workers)  # Ray gives each call one
+    os.environ.setdefault("OMP_NUM_THREADS", str(cores))
     model = settings["model"] or model_folder(settings["task"], settings["generator"])
     calls = [(settings, seed, str(out.resolve()), str(Path(model).resolve())) for seed in seeds]
     for call, result in on_ray(run_seed, calls, ray) if ray else in_processes(run_seed, calls, workers):
@@ -103,8 +107,8 @@ def run_all(
 
 def run_seed(settings: dict[str, Any], seed: int, out: str, model: str) -> dict[str, Any]:
     """Run one episode, write what was seen of it, and return its result as plain data, with the seconds that it took
-    altogether, whether a "defect" ended it, of the program or the machine, which is no failure of the task, and what
-    "made" it (`tasks_made`).
+    altogether, whether a "defect" ended it, of the program, the machine or a file, which is no failure of the task, and
+    what "made" it (`tasks_made`).
 
     Raises DreamitateError where this machine's sources or weights are not those of the settings.
     """
@@ -120,7 +124,6 @@ def run_seed(settings: dict[str, Any], seed: int, out: str, model: str) -> dict[
 
     generator, folder = settings["generator"], Path(model)
     seen: list[Glimpse] = []
-    defective = False
     try:
         policy = None
         if generator == POLICY:
@@ -137,12 +140,12 @@ def run_seed(settings: dict[str, Any], seed: int, out: str, model: str) -> dict[
             glimpses=seen,
         )
     except Exception as defect:  # one seed's defect must not cost the others' results
-        result, defective = EpisodeResult(False, stage, f"{type(defect).__name__}: {defect}"), True
+        result = EpisodeResult(False, stage, f"{type(defect).__name__}: {defect}", defect=True)
     result.reason = " ".join(result.reason.split())
     if seen:
         best = int(result.figures.get("attempt", len(seen)))
         write_strip(Path(out), seed, seen[best - 1])
-    return {**asdict(result), "seconds": time.monotonic() - began_s, "defect": defective, "made": made_now()}
+    return {**asdict(result), "seconds": time.monotonic() - began_s, "made": made_now()}
 
 
 def check_trained(task_name: str, generator: str, folder: Path) -> None:
@@ -187,6 +190,18 @@ def _sources(task_name: str) -> str:
 
     scene_file = inspect.getfile(scene_kind(load_task(task_name)).make)  # may lie outside the repository
     return provenance.source_fingerprint(config_dir(), Path(scene_file))
+
+
+@cache
+def _check_scene(task_name: str, seed: int, sources: str, drawn_here: bool) -> None:
+    """Raise DreamitateError where the objects or the task's file are wrong, or this machine cannot draw."""
+    from dreamitate.checks import software_gl
+    from dreamitate_core.task import load_task
+    from dreamitate_sim.scene import make_scene
+
+    make_scene(load_task(task_name), seed, "test")
+    if drawn_here and not (check := software_gl()).ok:
+        raise DreamitateError(check.said)
 
 
 @cache

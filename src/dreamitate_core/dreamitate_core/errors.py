@@ -7,6 +7,10 @@ class DreamitateError(Exception):
     """A problem that the user can mend: the text names the thing, the value, what is allowed and what to do."""
 
 
+class NoDemonstration(DreamitateError):  # noqa: N818 - an answer, not a fault
+    """The simulated person knows no (other) way that does the task in a scene."""
+
+
 class Cancelled(Exception):  # noqa: N818 - a request that was granted, not an error
     """The caller asked to stop; raised by its progress callback and passed through by the work."""
 

@@ -62,10 +62,10 @@ def train_closer(
     torch.set_num_threads(threads)
     model, info = load_start(task, start, out)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    pack(data, picture_size(task), progress, most_clips)
+    clips = pack(data, picture_size(task), progress, most_clips)
     seen = add_closer(model, size, task, data, out, budget_s, seed, progress, most_clips)
     info["closer_seen"], info["closer_s"] = info.get("closer_seen", 0) + seen, info.get("closer_s", 0.0) + budget_s
-    save_part(out, model, {**info, "closer_git_revision": revision()}, start)
+    save_part(out, model, {**info, "closer_clips": clips, "closer_git_revision": revision()}, start)
     end_closer(out)
     return out / "model"
 

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def demonstrations(settings: Mapping[str, Any]) -> int:
+    """Return how many demonstrations the model has learnt from, in that part of its training that had most."""
+    return max(int(settings.get(name, 0)) for name in ("clips", "closer_clips"))
+
+
 def samples_seen(settings: Mapping[str, Any]) -> int:
     """Return how many clips (with repetition) all parts of the training have seen."""
     return sum(int(settings.get(name, 0)) for name in ("begun_seen", "seen", "closer_seen", "finish_seen"))

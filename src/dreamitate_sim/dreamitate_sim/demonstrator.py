@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dreamitate_core import se3
 from dreamitate_core.camera import StereoRig
 from dreamitate_core.clip import Clip
-from dreamitate_core.errors import DreamitateError
+from dreamitate_core.errors import DreamitateError, NoDemonstration
 from dreamitate_core.goal import blend
 from dreamitate_core.progress import Progress, quiet
 from dreamitate_core.tool import Tool, load_tool
@@ -150,14 +150,14 @@ class Demonstration:
 def demonstrate(scene: Scene, way: int, width: int, height: int, progress: Progress = quiet) -> Clip:
     """Return the clip (pictures (height, width, 3)) of the way numbered `way`, best first, among those that succeed.
 
-    Raises DreamitateError where the scene has fewer ways; Cancelled through `progress`.
+    Raises NoDemonstration where the scene has fewer ways; Cancelled through `progress`.
     """
     demonstration = Demonstration(scene)
     count = 0
     for count, sweep in enumerate(demonstration.successes(progress), start=1):
         if count == way + 1:
             return demonstration.film(sweep, width, height, progress, scene.goal)
-    raise DreamitateError(
+    raise NoDemonstration(
         f"Scene {scene.seed} of {scene.task.name} has {count} ways that succeed; way {way} asked for."
     )
 

@@ -14,7 +14,11 @@ INTERFACE = NodeInterface(
     ),
     subscribes=(
         Topic("/tf_static", "tf2_msgs/msg/TFMessage", "`table` to camera 1's optical frame.", LATCHED),
-        Topic("tool_hints", "std_msgs/msg/String", "JSON of hints for the next goal (see Hints); optional."),
+        Topic(
+            "tool_hints",
+            "std_msgs/msg/String",
+            "JSON of [hints](#when-the-tool-is-not-found) for the next goal; optional.",
+        ),
     ),
     publishes=(
         Topic("tool_track", "dreamitate_msgs/msg/ToolTrajectory", "Each tool's path, in `table`.", LATCHED_EACH),
