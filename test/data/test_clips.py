@@ -126,7 +126,7 @@ def test_a_goal_is_where_the_demonstration_leaves_the_object(tmp_path: Path) -> 
     task = replace(
         task, settings={**task.settings, "generator": {**task.section("generator"), "width": 384, "height": 224}}
     )
-    scene = make_scene(task, 1003, "test")
+    scene = make_scene(task, 1011, "test")
     person = Demonstration(scene)
     first, second = islice(person.successes(), 2)
     clip = person.film(first, 768, 448)
